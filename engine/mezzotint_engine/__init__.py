@@ -1,0 +1,1 @@
+"""Mezzotint's engine: the server, its workers and what they run."""

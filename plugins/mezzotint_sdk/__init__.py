@@ -1,0 +1,1 @@
+"""What every room of Mezzotint shares: wire messages, errors, paths; stdlib, msgspec and numpy only."""

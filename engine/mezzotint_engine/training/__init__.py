@@ -1,0 +1,1 @@
+"""Training jobs, checkpoints and the recipes of the bundled models."""

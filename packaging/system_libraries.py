@@ -48,6 +48,7 @@ NEEDS = (
     Need("libglib-2.0.so.0", "libglib2.0-0"),
     Need("libdbus-1.so.3", "libdbus-1-3"),
     Need("libfontconfig.so.1", "libfontconfig1"),
+    Need("libX11-xcb.so.1", "libx11-xcb1"),
     Need("libxkbcommon.so.0", "libxkbcommon0"),
     Need("libxkbcommon-x11.so.0", "libxkbcommon-x11-0"),
     Need("libxcb-cursor.so.0", "libxcb-cursor0"),
@@ -56,7 +57,6 @@ NEEDS = (
     Need("libxcb-keysyms.so.1", "libxcb-keysyms1"),
     Need("libxcb-render-util.so.0", "libxcb-render-util0"),
     Need("libxcb-shape.so.0", "libxcb-shape0"),
-    Need("libxcb-xinerama.so.0", "libxcb-xinerama0"),
     Need("libxcb-xkb.so.1", "libxcb-xkb1"),
     Need("Xvfb", "xvfb", for_tests_only=True),
     Need("xdotool", "xdotool", for_tests_only=True),
@@ -105,7 +105,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if needs:
         names = ", ".join(need.name for need in needs)
-        print(f"Missing on this system: {names}. Install: sudo {' '.join(apt_command(needs))}", file=sys.stderr)
+        print(
+            f"Missing on this system: {names}. Install: sudo {' '.join(apt_command(needs))}", file=sys.stderr
+        )
     return 1 if needs else 0
 
 

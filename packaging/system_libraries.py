@@ -1,9 +1,9 @@
-"""Name the system libraries that Qt and the window tests need and this machine lacks; install them if allowed.
+"""Name the system libraries that Qt and the window tests need and this machine lacks; install if allowed.
 
     python3 packaging/system_libraries.py [--with-tests] [--install]
 
-Stdlib only: it runs before anything is installed. Prints nothing when all is there. What is missing is named in
-one line with the command that installs it; `--install` runs that command on Debian and its kin when root.
+Stdlib only: it runs before anything is installed. Prints nothing when all is there. What is missing is named
+in one line with the command that installs it; `--install` runs that on Debian and its kin when root.
 Exit status: 0 all there (or installed), 1 something is missing.
 """
 
@@ -40,8 +40,8 @@ class Need:
         return True
 
 
-# Qt's wheels bring Qt itself; these it loads from the system. Without libxcb-cursor the xcb platform plugin ends
-# the process at start since Qt 6.5.
+# Qt's wheels bring Qt itself; these it loads from the system (`ldd` on libQt6XcbQpa and libQt6Gui). When one of
+# the xcb ones is missing, Qt ends the process at start.
 NEEDS = (
     Need("libEGL.so.1", "libegl1"),
     Need("libGL.so.1", "libgl1"),

@@ -1,1 +1,1 @@
-"""Tests mirror the sources: sdk, engine, app; e2e drives the real processes; guards watch over all of them."""
+"""Tests mirror the sources: sdk, engine, app; e2e drives the real processes; guards watch over them all."""

@@ -9,8 +9,8 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# The order is the order of set-up; guards are torn down in reverse. The home comes first, so that it is removed
-# last, after the processes that lived in it were looked for.
+# The order is the order of set-up; guards are torn down in reverse. The home comes first, so that it is
+# removed last, after the processes that lived in it were looked for.
 pytest_plugins = [
     "tests.guards.isolated_home",
     "tests.guards.log_guard",

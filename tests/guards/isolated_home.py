@@ -16,7 +16,8 @@ from mezzotint_sdk.home import HOME_VARIABLE, Home
 def mezzotint_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder that `MEZZOTINT_HOME` points to, here and in every process that the test starts.
 
-    It is not below `tmp_path`: socket paths must stay under 108 bytes, and pytest's folders carry the test's name.
+    It is not below `tmp_path`: socket paths must stay under 108 bytes, and pytest's folders carry the name of
+    the test.
     """
     base = Path(tempfile.mkdtemp(prefix="mz-"))
     home = base / "home"

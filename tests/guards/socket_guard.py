@@ -1,4 +1,4 @@
-"""A socket that is still listening or connected over IP after its test fails that test (Linux: read from /proc).
+"""A socket that still listens, or is open over IP, after its test fails that test (Linux: read from /proc).
 
 Connected Unix sockets are left out: D-Bus, X11 and font services open them for the whole process.
 """

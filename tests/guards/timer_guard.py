@@ -46,7 +46,7 @@ def guard_against_active_timers(
 
     if not active():
         return
-    # Widgets that were told to go are still there until the loop runs once more; cycles until the collector does.
+    # Widgets that were told to go are there until the loop runs once more; cycles until the collector does.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.collect()
     if leaked := active():

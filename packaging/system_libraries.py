@@ -40,8 +40,8 @@ class Need:
         return True
 
 
-# Qt's wheels bring Qt itself; these it loads from the system (`ldd` on libQt6XcbQpa and libQt6Gui). When one of
-# the xcb ones is missing, Qt ends the process at start.
+# Qt's wheels bring Qt itself; these it loads from the system (`ldd` on libQt6XcbQpa and libQt6Gui). When one
+# of the xcb ones is missing, Qt ends the process at start.
 NEEDS = (
     Need("libEGL.so.1", "libegl1"),
     Need("libGL.so.1", "libgl1"),

@@ -1,8 +1,8 @@
-"""Every module of every room is imported for real, in a process where what it must not know can't be imported.
+"""Every module of every room is imported for real, in a process where what it must not know is blocked.
 
-The linter in `make check` reads import statements; this also sees what is imported lazily by a library, through
-`importlib`, or behind a condition. One process a room: modules are found by walking the package, so a new file
-is covered from the moment it exists.
+The linter in `make check` reads import statements; this also sees what a library imports lazily, what comes
+through `importlib`, or behind a condition. One process a room: modules are found by walking the package, so a
+new file is covered from the moment it exists.
 """
 
 from __future__ import annotations

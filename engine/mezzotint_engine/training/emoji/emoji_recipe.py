@@ -50,7 +50,6 @@ class VaeSettings:
     kl_weight: float
     gradient_weight: float
     ema_decay: float
-    decoder_steps: int
     bfloat16: bool
 
 
@@ -69,7 +68,7 @@ class UnetSettings:
     warmup_steps: int
     decay_part: float
     weight_decay: float
-    min_snr_gamma: float
+    snr_weight_cut: float
     main_caption_part: float
     plain_picture_part: float
     uncond_part: float

@@ -166,7 +166,11 @@ def velocity_loss(
     gamma: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """Min-SNR weighted mean square error of the predicted velocity (https://arxiv.org/abs/2303.09556)."""
+    """Weighted mean square error of the predicted velocity.
+
+    In terms of the clean latent the weight is SNR + 1, cut at `gamma`. Unlike Min-SNR (arXiv 2303.09556) it
+    stays at 1 where nearly all is noise: there only the text tells which picture is meant.
+    """
     batch = len(latent_BLhw)
     # One timestep from each of B equal strata: less variance than B free draws.
     strata_B = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
@@ -178,7 +182,7 @@ def velocity_loss(
     predicted_BLhw = denoiser.unet(noisy_BLhw, timestep_B, text_BTD, return_dict=False)[0].float()
     kept_B = schedule.alphas_cumprod[timestep_B]
     snr_B = kept_B / (1 - kept_B)
-    weight_B = snr_B.clamp(max=gamma) / (snr_B + 1)
+    weight_B = (snr_B + 1).clamp(max=gamma) / (snr_B + 1)
     error_B = (predicted_BLhw - velocity_BLhw).square().mean((1, 2, 3))
     return (weight_B * error_B).mean()
 
@@ -224,7 +228,7 @@ def train_denoiser(
         latent_BLhw, tokens_BT = source.draw(generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
             loss = velocity_loss(
-                denoiser, schedule, latent_BLhw, tokens_BT, settings.min_snr_gamma, generator
+                denoiser, schedule, latent_BLhw, tokens_BT, settings.snr_weight_cut, generator
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

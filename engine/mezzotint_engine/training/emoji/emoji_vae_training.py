@@ -70,48 +70,33 @@ def _pick(pictures: np.ndarray, batch: int, generator: torch.Generator) -> Tenso
 
 
 def train_vae(
-    pictures: np.ndarray,
-    settings: VaeSettings,
-    data: DataSettings,
-    checkpoint: Path,
-    *,
-    decoder_only: bool = False,
+    pictures: np.ndarray, settings: VaeSettings, data: DataSettings, checkpoint: Path
 ) -> AutoencoderKL:
-    """Train until the recipe's steps are done, from the checkpoint if any; returns averaged weights.
-
-    With `decoder_only` a finished autoencoder's decoder is polished for `decoder_steps`; latents stay.
-    """
+    """Train until the recipe's steps are done, from the checkpoint if any; returns averaged weights."""
     vae = build_vae(settings, data.size_px)
-    steps = settings.decoder_steps if decoder_only else settings.steps
-    trained = [vae.decoder, vae.post_quant_conv] if decoder_only else [vae]
-    for module in (vae.encoder, vae.quant_conv) if decoder_only else ():
-        module.requires_grad_(False)
-    parameters = [parameter for module in trained for parameter in module.parameters()]
+    parameters = list(vae.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0)
     start = 0
     state = load_checkpoint(checkpoint)
     if state is not None:
         vae.load_state_dict(state["vae"])
-    averaged = AveragedWeights(trained, settings.ema_decay)
+    averaged = AveragedWeights([vae], settings.ema_decay)
     if state is not None:
         averaged.load(state["average"])
         optimizer.load_state_dict(state["optimizer"])
         start = state["step"]
     generator = torch.Generator().manual_seed(data.seed + start)
     began, seen_loss = time.monotonic(), 0.0
-    for step in range(start, steps):
-        rate = learning_rate_at(step, steps, settings.learning_rate, settings.warmup_steps, 0.5)
+    for step in range(start, settings.steps):
+        rate = learning_rate_at(step, settings.steps, settings.learning_rate, settings.warmup_steps, 0.5)
         set_learning_rate(optimizer, rate)
         target = _pick(pictures, settings.batch, generator)
         with torch.autocast("cpu", torch.bfloat16, enabled=settings.bfloat16):
             posterior = vae.encode(target).latent_dist
             latent = posterior.sample(generator)
-            if decoder_only:  # also disturbed latents: the denoiser's are never quite the encoder's
-                latent = latent + 0.05 * torch.randn(latent.shape, generator=generator)
             output = vae.decode(latent).sample.float()
         loss = reconstruction_loss(output, target, settings.gradient_weight)
-        if not decoder_only:
-            loss = loss + settings.kl_weight * posterior.kl().mean()
+        loss = loss + settings.kl_weight * posterior.kl().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -120,8 +105,8 @@ def train_vae(
         seen_loss = 0.95 * seen_loss + 0.05 * loss.item()
         if (step + 1) % 50 == 0:
             pace = (time.monotonic() - began) / (step + 1 - start)
-            log.info("vae step %d of %d: loss %.4f, %.3f s a step", step + 1, steps, seen_loss, pace)
-        if (step + 1) % 500 == 0 or step + 1 == steps:
+            log.info("vae step %d of %d: loss %.4f, %.3f s a step", step + 1, settings.steps, seen_loss, pace)
+        if (step + 1) % 500 == 0 or step + 1 == settings.steps:
             save_checkpoint(
                 checkpoint,
                 {

@@ -15,11 +15,13 @@ help: ## this list
 # Rebuilt when what we install has changed; a half-finished install leaves no stamp.
 $(STAMP): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mezzotint needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.11" % sys.version.split()[0])'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -q -e '.[app,engine,dev]' -c constraints.txt
+	@$(PYTHON) packaging/system_libraries.py --install || true
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV); the first time PyTorch and Qt take some minutes."
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq -e '.[app,engine,dev]' -c constraints.txt
 	@touch $@
 
-# A missing library is said in one line and stops nothing here: a headless machine may never need it.
+# A missing library is said in one line and stops nothing here: not every use needs every one.
 install: $(STAMP) ## create .venv and install everything; name (as root on Debian: install) missing system libraries
 	@$(BIN)/python packaging/system_libraries.py --install || true
 

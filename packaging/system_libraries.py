@@ -1,4 +1,4 @@
-"""Name the system libraries that Qt and the window tests need and this machine lacks; install if allowed.
+"""Name the system libraries that Mezzotint needs and this machine lacks; install them if allowed.
 
     python3 packaging/system_libraries.py [--with-tests] [--install]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -23,13 +24,15 @@ APT_TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class Need:
-    """One thing that must be on the machine: a shared library (`lib...so.N`) or a program on PATH."""
+    """What must be on the machine: a shared library (`lib...so.N`), `ensurepip`, or a program on PATH."""
 
     name: str
     debian_package: str
     for_tests_only: bool = False
 
     def is_there(self) -> bool:
+        if self.name == "ensurepip":
+            return importlib.util.find_spec("ensurepip") is not None
         if ".so" not in self.name:
             return shutil.which(self.name) is not None
         try:
@@ -43,6 +46,7 @@ class Need:
 # Qt's wheels bring Qt itself; these it loads from the system (`ldd` on libQt6XcbQpa and libQt6Gui). When one
 # of the xcb ones is missing, Qt ends the process at start.
 NEEDS = (
+    Need("ensurepip", f"python3.{sys.version_info.minor}-venv"),  # Debian's Python comes without it
     Need("libEGL.so.1", "libegl1"),
     Need("libGL.so.1", "libgl1"),
     Need("libglib-2.0.so.0", "libglib2.0-0"),

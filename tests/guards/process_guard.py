@@ -51,13 +51,8 @@ def _living_in(home: Path) -> set[int]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def guard_against_leaked_processes(mezzotint_home: Path) -> Iterator[None]:
-    before = _children()
-    yield
-    suspects = (_children() - before) | _living_in(mezzotint_home)
-    if not suspects:
-        return
+def _end_leaked(suspects: set[int]) -> list[str]:
+    """Kill those of the processes that don't end by themselves in time; returns them as "pid command"."""
     import psutil
 
     processes: list[tuple[psutil.Process, str]] = []
@@ -72,7 +67,6 @@ def guard_against_leaked_processes(mezzotint_home: Path) -> Iterator[None]:
         if not any(word in command for word in LASTING):
             processes.append((process, f"{pid} {command}"))
     _, alive = psutil.wait_procs([process for process, _ in processes], timeout=GRACE_S)
-    leaked = [line for process, line in processes if process in alive]
     for process in alive:
         try:
             for child in process.children(recursive=True):
@@ -81,5 +75,25 @@ def guard_against_leaked_processes(mezzotint_home: Path) -> Iterator[None]:
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(alive, timeout=GRACE_S)
-    if leaked:
-        pytest.fail("processes left running by this test:\n  " + "\n  ".join(leaked), pytrace=False)
+    return [line for process, line in processes if process in alive]
+
+
+def _check(before: set[int], home: Path, owner: str) -> None:
+    suspects = (_children() - before) | _living_in(home)
+    if suspects and (leaked := _end_leaked(suspects)):
+        pytest.fail(f"processes left running by {owner}:\n  " + "\n  ".join(leaked), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def guard_against_leaked_processes(mezzotint_home: Path) -> Iterator[None]:
+    before = _children()
+    yield
+    _check(before, mezzotint_home, "this test")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def guard_against_processes_of_wider_fixtures(session_home: Path) -> Iterator[None]:
+    """Engines that a module or the session shares must be gone when all is over."""
+    before = _children()
+    yield
+    _check(before, session_home, "a fixture of module or session scope")

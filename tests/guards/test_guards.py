@@ -40,6 +40,13 @@ def test_leaves_an_orphan():
     code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])"
     subprocess.run([sys.executable, "-c", code], check=True)
 
+@pytest.fixture(scope="module")
+def engine():
+    return subprocess.Popen([sys.executable, "-c", "input('shared')"], stdin=subprocess.PIPE)
+
+def test_shares_what_never_ends(engine):
+    kept.append(engine)
+
 def test_leaves_a_tcp_listener():
     kept.append(socket.create_server(("127.0.0.1", 0)))
 
@@ -141,6 +148,7 @@ def leaking_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], st
         ("test_leaves_a_thread", "threads left running by this test: left-behind (daemon)"),
         ("test_leaves_a_child", "input()"),
         ("test_leaves_an_orphan", "signal.pause()"),
+        ("test_makes_qt_complain", "processes left running by a fixture of module or session scope"),
         ("test_leaves_a_tcp_listener", "sockets left open by this test: tcp port"),
         ("test_leaves_a_unix_listener", "sockets left open by this test: unix"),
         ("test_logs_a_warning", "some.topic: the plate is dry [WARNING]"),

@@ -47,7 +47,7 @@ def _isolated_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def session_home() -> Iterator[Path]:
-    """What fixtures of module or session scope find in the environment, which are set up before a test's own."""
+    """What fixtures of wider scope than one test find: they are set up before its own home."""
     with _isolated_home() as home:
         yield home
 

@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
-SOURCES := app engine plugins tests packaging setup.py
+SOURCES := app assets engine plugins tests packaging setup.py
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,5 +46,5 @@ check: $(STAMP) ## format, lint, types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: install-tests ## the numbers of docs/BENCHMARKS.md on this machine: a table, and JSON in out/
+bench: install-tests ## our speed targets on this machine: a table, and JSON in out/
 	@$(BIN)/python -m tests.benchmarks

@@ -1,1 +1,1 @@
-"""Data files only (icons, style, bundled models), found with `importlib.resources.files("mezzotint_assets")`."""
+"""Data only (icons, style, bundled models), found with `importlib.resources.files("mezzotint_assets")`."""

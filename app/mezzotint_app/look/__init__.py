@@ -1,0 +1,1 @@
+"""How things look: themes, icons, the style sheet and small widgets of general use."""

@@ -1,0 +1,65 @@
+"""All of the app's state in one place, so that a panel takes one argument and a test builds it in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mezzotint_app.state.engine_state import EngineState
+from mezzotint_app.state.generate_state import GenerateState
+from mezzotint_app.state.log_state import LogState
+from mezzotint_app.state.notice_state import NoticeState
+from mezzotint_app.state.run_notices import RunNotices
+from mezzotint_app.state.runs_state import RunsState
+from mezzotint_app.state.settings_state import SettingsState
+
+if TYPE_CHECKING:
+    from mezzotint_app.client.qt_bridge import EngineClient
+    from mezzotint_app.state.gallery_state import GalleryState
+    from mezzotint_app.state.series_state import SeriesState
+
+__all__ = ["AppState", "build_app_state"]
+
+
+@dataclass
+class AppState:
+    client: EngineClient
+    settings: SettingsState
+    engine: EngineState
+    runs: RunsState
+    generate: GenerateState
+    gallery: GalleryState
+    series: SeriesState
+    log: LogState
+    notices: NoticeState
+    run_notices: RunNotices
+    home: Path  # the folder that holds settings, inputs and runs
+
+    def close(self) -> None:
+        """Write what is not yet written; the state can't be used afterwards."""
+        self.settings.flush()
+
+
+def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
+    """The state for one engine client; `settings_path` is the home's settings file, which need not exist."""
+    from mezzotint_app.state.gallery_state import GalleryState
+    from mezzotint_app.state.series_state import SeriesState
+
+    notices = NoticeState()
+    settings = SettingsState(settings_path, notices)
+    engine = EngineState(client, notices)
+    runs = RunsState(client, notices)
+    return AppState(
+        client=client,
+        settings=settings,
+        engine=engine,
+        runs=runs,
+        generate=GenerateState(client, settings, engine, notices),
+        gallery=GalleryState(client, runs, notices),
+        series=SeriesState(client, runs),
+        log=LogState(client),
+        notices=notices,
+        run_notices=RunNotices(runs, notices),
+        home=settings_path.parent,
+    )

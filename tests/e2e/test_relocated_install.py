@@ -1,4 +1,4 @@
-"""An installed copy, moved to another folder, read-only and owned by somebody else, without PATH or source tree."""
+"""An installed copy, moved to another folder, read-only and owned by another user, without PATH or sources."""
 
 from __future__ import annotations
 

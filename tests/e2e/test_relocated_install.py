@@ -1,4 +1,4 @@
-"""An installed copy, moved to another folder, read-only and owned by another user, without PATH or sources."""
+"""An installed copy, moved to another folder, read-only and owned by another user; no PATH, no sources."""
 
 from __future__ import annotations
 

@@ -56,6 +56,10 @@ class Ping(Body, frozen=True, kw_only=True):
     pass
 
 
+class Goodbye(Body, frozen=True, kw_only=True):
+    """The client closes its connection in good order: what it held is freed at once. Not answered."""
+
+
 class GetSnapshot(Body, frozen=True, kw_only=True):
     pass
 
@@ -211,6 +215,7 @@ class SetLinger(Body, frozen=True, kw_only=True):
 Request = (
     Hello
     | Ping
+    | Goodbye
     | GetSnapshot
     | GetStatus
     | SubmitJobs
@@ -403,6 +408,12 @@ class Logged(Body, frozen=True, kw_only=True):
     line: LogRecord
 
 
+class ServerChanged(Body, frozen=True, kw_only=True):
+    """Durable. The data folder became full, read-only or writable again, or a warning came or went."""
+
+    server: ServerInfo
+
+
 class EngineStopping(Body, frozen=True, kw_only=True):
     reason: str
 
@@ -460,6 +471,7 @@ Event = (
     | WorkerChanged
     | DevicesChanged
     | Logged
+    | ServerChanged
     | EngineStopping
     | RunProgressed
     | PreviewMade

@@ -69,6 +69,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     retry_of: str = ""  # run id that this one repeats
     deleted: bool = False
+    abridged: bool = False  # very long prompts are cut in lists and events; `GetRun` gives the whole spec
 
 
 class ArtifactRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""Small versions of pictures: decoded off the GUI thread, kept within a budget of bytes."""

@@ -77,12 +77,9 @@ class FakeEngineClient(EngineClient):
 
     def answer(self, body_type: type[m.Body], answer: Answer) -> None:
         """Answer the oldest waiting request of this type, once."""
-        for place, (body, on_reply, on_error) in enumerate(self._waiting):
-            if type(body) is body_type:
-                del self._waiting[place]
-                break
-        else:
-            raise AssertionError(f"no {body_type.__name__} is waiting for an answer")
+        places = [place for place, (body, _, _) in enumerate(self._waiting) if type(body) is body_type]
+        assert places, f"no {body_type.__name__} is waiting for an answer"
+        body, on_reply, on_error = self._waiting.pop(places[0])
         is_function = callable(answer) and not isinstance(answer, (m.Body, MezzotintError))
         given = answer(body) if is_function else answer
         if isinstance(given, MezzotintError):

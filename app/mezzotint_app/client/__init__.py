@@ -1,1 +1,1 @@
-"""Talking to the engine: start it, connect to it, ask it, hear from it. Only `qt_bridge` knows Qt."""
+"""Talking to the engine: find or start it, ask it, hear from it. Qt-free, but for `qt_bridge`."""

@@ -14,7 +14,7 @@ from PySide6.QtGui import QKeySequence
 if TYPE_CHECKING:
     from mezzotint_app.state.app_state import AppState
 
-__all__ = ["Command", "CommandTable", "tooltip"]
+__all__ = ["Command", "CommandTable", "key_sequences", "tooltip"]
 
 
 def _always(_state: AppState) -> bool:
@@ -35,6 +35,11 @@ class Command:
     help: str = ""  # one sentence for the tooltip and the status bar
 
 
+def key_sequences(shortcut: str) -> list[QKeySequence]:
+    """The keys of a command's `shortcut` text; none for ""."""
+    return [QKeySequence(text) for text in shortcut.split("; ") if text]
+
+
 class CommandTable:
     """All commands by id. Two with one id, or with one shortcut, are an error of ours: ValueError."""
 
@@ -47,7 +52,7 @@ class CommandTable:
         for command in commands:
             if command.id in self._commands:
                 raise ValueError(f"two commands are called {command.id!r}")
-            for key in QKeySequence.listFromString(command.shortcut):
+            for key in key_sequences(command.shortcut):
                 text = key.toString()
                 if text in self._shortcuts:
                     raise ValueError(f"{command.id} and {self._shortcuts[text]} both want {text}")
@@ -66,8 +71,6 @@ class CommandTable:
 
 def tooltip(title: str, shortcut: str = "", help: str = "") -> str:
     """The text of a tooltip: what it does, and the keys for it as this platform writes them."""
-    keys = [
-        key.toString(QKeySequence.SequenceFormat.NativeText) for key in QKeySequence.listFromString(shortcut)
-    ]
+    keys = [key.toString(QKeySequence.SequenceFormat.NativeText) for key in key_sequences(shortcut)]
     first = f"{title} ({' or '.join(keys)})" if keys else title
     return f"{first}\n{help}" if help else first

@@ -21,6 +21,7 @@ __all__ = ["icon", "icon_names", "paint_icon"]
 
 # What the window calls them, and Phosphor's name: one place to change the set.
 _GLYPHS = {
+    "actual": "number-square-one",
     "add": "plus",
     "about": "info",
     "arrow-down": "arrow-down",
@@ -79,6 +80,7 @@ _GLYPHS = {
     "search": "magnifying-glass",
     "settings": "gear-six",
     "sliders": "sliders-horizontal",
+    "smooth": "drop-half",
     "spinner": "spinner-gap",
     "stop": "stop",
     "success": "check-circle",

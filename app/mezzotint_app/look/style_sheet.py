@@ -1,8 +1,8 @@
 """The style sheet over Fusion: flat, one grid, visible focus. Properties on widgets pick the variants.
 
-Variants are set with `widget.setProperty("role", ...)`: `primary`, `danger`, `quiet`, `link` on buttons; `title`,
-`heading`, `muted`, `small`, `error`, `warning`, `success` on labels; `card`, `line` and `notice` on frames. A
-property `invalid` marks a field with a wrong value.
+Variants are set with `widget.setProperty("role", ...)`: `primary`, `danger`, `quiet`, `link` on buttons;
+`title`, `heading`, `muted`, `small`, `error`, `warning`, `success` on labels; `card`, `line` and `notice` on
+frames. A property `invalid` marks a field with a wrong value.
 """
 
 from __future__ import annotations
@@ -52,6 +52,21 @@ QToolButton:focus { padding: 2px; }
 QPushButton:disabled, QToolButton:disabled { color: $faded; border-color: $border; background: transparent; }
 QToolButton:disabled { border-color: transparent; }
 QToolButton::menu-indicator { image: none; }
+QToolButton[role="segment"] {
+    background: $raised; border: 1px solid $border_strong; border-right: none; border-radius: 0;
+    padding: 3px 6px; min-height: 20px;
+}
+QToolButton[role="segment"][edge="first"] {
+    border-top-left-radius: ${radius}px; border-bottom-left-radius: ${radius}px;
+}
+QToolButton[role="segment"][edge="last"] {
+    border-right: 1px solid $border_strong;
+    border-top-right-radius: ${radius}px; border-bottom-right-radius: ${radius}px;
+}
+QToolButton[role="segment"]:hover { background: $hover; }
+QToolButton[role="segment"]:checked { background: $accent_soft; color: $text; }
+QToolButton[role="segment"]:focus { border: 2px solid $focus; padding: 2px 5px; }
+QToolButton[role="segment"]:disabled { color: $faded; background: $surface; }
 QPushButton[role="primary"] {
     background: $accent; color: $accent_text; border-color: $accent; font-weight: 600; min-height: 24px;
 }
@@ -80,6 +95,9 @@ QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:d
     color: $faded; border-color: $border; background: $surface;
 }
 QWidget[invalid="true"] { border: 2px solid $danger; padding: 2px 5px; }
+QSpinBox QLineEdit, QDoubleSpinBox QLineEdit, QComboBox QLineEdit {
+    border: none; padding: 0; background: transparent; min-height: 0;
+}
 QSpinBox::up-button, QDoubleSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::down-button {
     border: none; background: transparent; width: 16px;
 }
@@ -127,6 +145,8 @@ QHeaderView::section {
     font-size: ${small}pt;
 }
 
+QAbstractItemView[role="strip"] { background: $surface; }
+
 QScrollArea { border: none; background: transparent; }
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
 QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
@@ -167,6 +187,7 @@ ads--CDockWidgetTab {
     background: transparent; border: none; border-bottom: 2px solid transparent; padding: 3px 8px;
     min-height: 24px;
 }
+ads--CDockAreaTabBar, ads--CDockAreaTabBar QWidget { background: transparent; }
 ads--CDockWidgetTab[activeTab="true"] { background: $surface; border-bottom: 2px solid $accent; }
 ads--CDockWidgetTab QLabel { color: $muted; }
 ads--CDockWidgetTab[activeTab="true"] QLabel { color: $text; }
@@ -175,7 +196,9 @@ ads--CDockWidgetTab QAbstractButton, ads--CDockAreaTitleBar QAbstractButton {
 }
 ads--CTitleBarButton { padding: 2px; }
 ads--CDockWidget { background: $surface; border: none; }
-ads--CDockWidget > QScrollArea { border: none; }
+ads--CDockWidget > QAbstractItemView[role="strip"] { background: $surface; }
+
+QScrollArea { border: none; }
 """)
 
 

@@ -120,8 +120,9 @@ def contrast_ratio(first: str, second: str) -> float:
     """Contrast of two colours as WCAG 2 defines it, from 1 (equal) to 21 (black on white)."""
 
     def luminance(name: str) -> float:
-        channels = QColor(name).getRgbF()[:3]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in map(float, channels)]
+        color = QColor(name)
+        channels = (color.redF(), color.greenF(), color.blueF())
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     high, low = sorted((luminance(first), luminance(second)), reverse=True)

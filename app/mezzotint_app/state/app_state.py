@@ -1,4 +1,4 @@
-"""All of the app's state in one place, so that a panel takes one argument and a test builds it in one line."""
+"""All of the app's state in one place: a panel takes one argument, a test builds it in one line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mezzotint_app.state.canvas_state import CanvasState
 from mezzotint_app.state.engine_state import EngineState
 from mezzotint_app.state.generate_state import GenerateState
 from mezzotint_app.state.log_state import LogState
 from mezzotint_app.state.notice_state import NoticeState
+from mezzotint_app.state.preview_state import PreviewState
 from mezzotint_app.state.run_notices import RunNotices
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_app.state.settings_state import SettingsState
@@ -33,6 +35,8 @@ class AppState:
     series: SeriesState
     log: LogState
     notices: NoticeState
+    previews: PreviewState
+    canvas: CanvasState
     run_notices: RunNotices
     home: Path  # the folder that holds settings, inputs and runs
 
@@ -60,6 +64,8 @@ def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
         series=SeriesState(client, runs),
         log=LogState(client),
         notices=notices,
+        previews=PreviewState(client, settings, engine, runs),
+        canvas=CanvasState(client, runs, notices),
         run_notices=RunNotices(runs, notices),
         home=settings_path.parent,
     )

@@ -11,7 +11,7 @@ __all__ = ["draft_problems"]
 def draft_problems(draft: GenerateSpec, model: ModelRecord | None, has_models: bool) -> dict[str, str]:
     """Field name → what is wrong with it, in the order of the form.
 
-    `model` is the draft's model, None if the engine doesn't know it; `has_models` says that its list is there.
+    `model` is the draft's model, None if the engine doesn't know it; `has_models`: its list is there.
     """
     found: dict[str, str] = {}
     if has_models:
@@ -51,6 +51,6 @@ def _size_problem(name: str, value: int, multiple: int) -> str | None:
     if not 8 <= value <= 16_384:
         return f"The {name} must be between 8 and 16,384 pixels."
     if multiple > 1 and value % multiple:
-        lower = max(multiple, value // multiple * multiple)
-        return f"The {name} must be a multiple of {multiple}: {lower} or {value // multiple * multiple + multiple}."
+        below = value // multiple * multiple
+        return f"The {name} must be a multiple of {multiple}: {max(multiple, below)} or {below + multiple}."
     return None

@@ -49,7 +49,8 @@ class EngineState(QObject):
         """The worker that holds a run; without one the first that is alive."""
         workers = [worker for worker in self.workers.values() if worker.state != "gone"]
         held = [worker for worker in workers if worker.run_id and worker.run_id == run_id]
-        return (held or [worker for worker in workers if worker.state != "spare"] or workers or [None])[0]
+        found = held or [worker for worker in workers if worker.state != "spare"] or workers
+        return found[0] if found else None
 
     def kill_worker(self, worker_id: str) -> None:
         self._client.call(m.KillWorker(worker_id=worker_id), None, self._notices.show_error)

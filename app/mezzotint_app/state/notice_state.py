@@ -55,9 +55,9 @@ class NoticeState(QObject):
         self.posted.emit(notice)
         return notice
 
-    def show_error(self, error: MezzotintError | ErrorInfo) -> Notice:
+    def show_error(self, error: MezzotintError | ErrorInfo) -> None:
         """Tell of an error as it came over the wire or from the client."""
-        return self.show("error", error.message, error.detail)
+        self.show("error", error.message, error.detail)
 
     def withdraw(self, notice: Notice) -> None:
         """Take a notice back that no longer holds ("The engine is not answering.")."""

@@ -1,0 +1,142 @@
+"""The docks of the window: which there are, where they lie by default, and how one gets to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QWidget
+from PySide6QtAds import ads
+
+from mezzotint_app.look.icons import icon
+
+__all__ = ["DockArea", "Panel"]
+
+LEFT_PX, RIGHT_PX = 348, 300
+CANVAS_SHARE = 0.62  # of the height, above the plots
+
+Flag = ads.CDockManager.eConfigFlag
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One dock: `place` is left, centre, below or right; docks of one place are tabs, in this order."""
+
+    key: str
+    title: str
+    icon: str
+    place: str
+    widget: QWidget
+
+
+class DockArea(QObject):
+    """Qt Advanced Docking System with our panels in it."""
+
+    def __init__(self, window: QMainWindow, panels: list[Panel]) -> None:
+        super().__init__(window)
+        for flag, on in (
+            (Flag.DisableStylesheet, True),  # ours is the application's
+            (Flag.OpaqueSplitterResize, True),
+            (Flag.ActiveTabHasCloseButton, False),
+            (Flag.AllTabsHaveCloseButton, False),
+            (Flag.DockAreaHasCloseButton, False),
+            (Flag.DockAreaHasUndockButton, False),
+            (Flag.DockAreaHasTabsMenuButton, False),
+            (Flag.AlwaysShowTabs, True),
+            (Flag.DisableTabTextEliding, True),
+            (Flag.EqualSplitOnInsertion, False),
+            (Flag.FloatingContainerHasWidgetIcon, False),
+            (Flag.XmlCompressionEnabled, True),
+        ):
+            ads.CDockManager.setConfigFlag(flag, on)
+        self._window = window
+        self.panels = panels
+        self.manager = ads.CDockManager(window)
+        self.docks: dict[str, ads.CDockWidget] = {}
+        areas: dict[str, ads.CDockAreaWidget] = {}
+        for panel in panels:
+            dock = ads.CDockWidget(self.manager, panel.title)
+            dock.setObjectName(panel.key)
+            dock.setWidget(panel.widget, ads.CDockWidget.eInsertMode.ForceNoScrollArea)
+            dock.setIcon(icon(panel.icon, "muted"))
+            dock.setMinimumSizeHintMode(ads.CDockWidget.eMinimumSizeHintMode.MinimumSizeHintFromContent)
+            dock.setAccessibleName(panel.title)
+            panel.widget.setAccessibleName(panel.title)
+            self.docks[panel.key] = dock
+            areas[panel.place] = self._put(panel.place, dock, areas)
+        self._areas = areas
+        self.apply_default_sizes()
+        self.show_first_tabs()
+        self._default_state = self.manager.saveState()
+
+    def _put(
+        self, place: str, dock: ads.CDockWidget, areas: dict[str, ads.CDockAreaWidget]
+    ) -> ads.CDockAreaWidget:
+        if place in areas:
+            return self.manager.addDockWidgetTabToArea(dock, areas[place])
+        if place == "centre":
+            return self.manager.addDockWidget(ads.CenterDockWidgetArea, dock)
+        if place == "below":
+            return self.manager.addDockWidget(ads.BottomDockWidgetArea, dock, areas["centre"])
+        side = ads.LeftDockWidgetArea if place == "left" else ads.RightDockWidgetArea
+        return self.manager.addDockWidget(side, dock)
+
+    def apply_default_sizes(self) -> None:
+        """Sides of a fixed width; the rest is the canvas and what lies below it."""
+        width, height = max(self._window.width(), 900), max(self._window.height(), 600)
+        right = min(RIGHT_PX, round(width * 0.25))
+        left = min(LEFT_PX, round(width * 0.32))
+        if "centre" in self._areas:
+            self.manager.setSplitterSizes(
+                self._areas["centre"], [round(height * CANVAS_SHARE), round(height * (1 - CANVAS_SHARE))]
+            )
+        sides = self._splitter_of("left")
+        if sides is not None:  # only the middle grows with the window
+            for place in range(sides.count()):
+                sides.setStretchFactor(place, 1 if place == 1 else 0)
+        if "left" in self._areas:
+            self.manager.setSplitterSizes(self._areas["left"], [left, width - left - right, right])
+
+    def _splitter_of(self, place: str) -> QSplitter | None:
+        widget: QWidget | None = self._areas.get(place)
+        while widget is not None and not isinstance(widget, QSplitter):
+            widget = widget.parentWidget()
+        return widget
+
+    def show_first_tabs(self) -> None:
+        seen: set[str] = set()
+        for panel in self.panels:
+            if panel.place not in seen:
+                seen.add(panel.place)
+                self.docks[panel.key].setAsCurrentTab()
+
+    def reset(self) -> None:
+        """The layout that a new user sees."""
+        self.manager.restoreState(self._default_state)
+        self.apply_default_sizes()
+        self.show_first_tabs()
+
+    def go_to(self, key: str) -> None:
+        """Open a panel, bring it to the front, and give it the keyboard."""
+        dock = self.docks[key]
+        dock.toggleView(True)
+        dock.setAsCurrentTab()
+        dock.raise_()
+        widget = dock.widget()
+        first = widget.focusProxy() or widget.nextInFocusChain()
+        if first is not None and widget.isAncestorOf(first):
+            first.setFocus()
+        else:
+            widget.setFocus()
+
+    def go_to_next(self, by: int) -> None:
+        """The keyboard to the next open panel (1), or the one before (-1)."""
+        open_keys = [panel.key for panel in self.panels if self.docks[panel.key].widget().isVisible()]
+        if not open_keys:
+            return
+        focus = QApplication.focusWidget()
+        now = -1 if by > 0 else 0
+        for place, key in enumerate(open_keys):
+            if focus is not None and self.docks[key].widget().isAncestorOf(focus):
+                now = place
+        self.go_to(open_keys[(now + by) % len(open_keys)])

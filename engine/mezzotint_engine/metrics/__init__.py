@@ -1,0 +1,1 @@
+"""Metrics of a run: collected without waiting, written to files, then told to whoever watches."""

@@ -1,0 +1,1 @@
+"""Jobs that draw: text to image, image to image, inpaint, on diffusers' own pipelines."""

@@ -1,0 +1,194 @@
+"""Runs one job at a time on the thread that calls it: load, draw each picture, save, and say how it went."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import torch
+
+from mezzotint_engine.metrics.series_recorder import SeriesRecorder
+from mezzotint_engine.models.catalog import fingerprint, resolve_model
+from mezzotint_engine.models.memory_errors import is_out_of_memory
+from mezzotint_engine.models.model_check import components_of
+from mezzotint_engine.models.model_families import family_of
+from mezzotint_engine.models.residency import ModelResidency, release_memory
+from mezzotint_engine.phases import PhaseClock
+from mezzotint_engine.pipelines.image_generation import ImageGeneration
+from mezzotint_engine.worker.control_thread import WorkerState
+from mezzotint_engine.worker.devices import list_devices, resolved_spec
+from mezzotint_engine.worker.failure_sentences import explain
+from mezzotint_engine.worker.job_control import JobControl
+from mezzotint_engine.worker.job_events import JobEvents
+from mezzotint_engine.worker.preview_thread import PreviewTarget, PreviewThread
+from mezzotint_sdk import phases
+from mezzotint_sdk.errors import CancelledRunError, ModelError
+from mezzotint_sdk.job_spec import GenerateSpec
+from mezzotint_sdk.messages import (
+    FromWorker,
+    JobCancelled,
+    JobFailed,
+    JobFinished,
+    JobMeasured,
+    JobStarted,
+    StartJob,
+)
+from mezzotint_sdk.version import __version__
+
+__all__ = ["ARTIFACTS_FOLDER", "METRICS_FOLDER", "JobRunner"]
+
+ARTIFACTS_FOLDER = "artifacts"
+METRICS_FOLDER = "metrics"
+
+_log = logging.getLogger(__name__)
+
+
+class JobRunner:
+    """Keeps models between jobs. `send` must not wait; nothing that a job does raises out of `run`."""
+
+    def __init__(
+        self,
+        send: Callable[[FromWorker], None],
+        previews: PreviewThread | None = None,
+        state: WorkerState | None = None,
+        models: ModelResidency | None = None,
+    ) -> None:
+        self._send = send
+        self._previews = previews
+        self._state = state or WorkerState()
+        self._models = models or ModelResidency()
+
+    def run(self, job: StartJob, control: JobControl) -> None:
+        """Do the job and send how it ended: JobFinished, JobCancelled or JobFailed, once."""
+        run_id, folder = job.run_id, Path(job.folder)
+
+        def tell(
+            name: str,
+            unit: str,
+            steps: tuple[float, ...],
+            values: tuple[float, ...],
+            times: tuple[float, ...],
+        ) -> None:
+            self._send(
+                JobMeasured(run_id=run_id, name=name, unit=unit, steps=steps, values=values, times=times)
+            )
+
+        recorder = SeriesRecorder(folder / METRICS_FOLDER, tell)
+        lap = _PictureLap(recorder)
+        clock = PhaseClock(lap.phase_ended)
+        self._state.run_id = run_id
+        self._state.progressed()
+        events = JobEvents(control, self._send, clock, recorder, self._state, folder, job.spec.count)
+        recorder.start()
+        failure: BaseException | None = None
+        try:
+            try:
+                self._draw_all(job, control, events, clock, lap)
+            finally:
+                clock.leave()
+                if self._previews is not None:
+                    self._previews.forget()
+                recorder.close()
+        except Exception as error:
+            failure = error
+        seconds, times = clock.elapsed(), clock.totals()
+        self._state.run_id = ""
+        if failure is None:
+            self._send(JobFinished(run_id=run_id, seconds=seconds, phases=times))
+        elif isinstance(failure, CancelledRunError):
+            self._send(JobCancelled(run_id=run_id, seconds=seconds, phases=times))
+        else:
+            told = explain(failure, job.spec)
+            self._send(JobFailed(run_id=run_id, seconds=seconds, error=told, phases=times))
+            if is_out_of_memory(failure):
+                self._models.clear()
+        if failure is not None:
+            # what the traceback's frames hold (latents, activations) must not outlive the run
+            failure.__traceback__ = None
+            failure = None
+            release_memory()
+
+    def _draw_all(
+        self, job: StartJob, control: JobControl, events: JobEvents, clock: PhaseClock, lap: _PictureLap
+    ) -> None:
+        clock.enter(phases.LOAD)
+        events.progressed(phases.LOAD, 0, 1, 0, 0.0, -1.0)
+        model_folder = resolve_model(job.spec.model.path)
+        pipeline_class, _ = components_of(model_folder)
+        family = family_of(pipeline_class)
+        if family is None:
+            raise ModelError(
+                f"{model_folder.name} is for {pipeline_class}, which Mezzotint can't draw with yet."
+            )
+        own_hash = fingerprint(model_folder)
+        asked = job.spec.model.fingerprint
+        if asked and asked != own_hash:
+            _log.warning(
+                "The model %s has changed since these settings were made; the picture may differ.",
+                model_folder.name,
+            )
+        spec = resolved_spec(job.spec, list_devices(), family.name)
+        spec = _with_fingerprint(spec, own_hash)
+        self._send(JobStarted(run_id=job.run_id, device=spec.device, spec=spec))
+        prepare_torch(spec.threads)
+        events.boundary()
+        model = self._models.get(model_folder, own_hash, spec.dtype, spec.device)
+        if self._previews is not None:
+            target = PreviewTarget(
+                job.run_id,
+                model_folder,
+                family.name,
+                spec.width,
+                spec.height,
+                lambda step, cost_ms: events.measured("preview/cost", "ms", step, cost_ms),
+            )
+            events.use_previews(self._previews, target)
+        pictures = ImageGeneration(spec, model, events, clock, Path(job.inputs_folder))
+        # The picture carries what was asked for, so that it can be asked for again; what was chosen stands beside.
+        asked_spec = _with_fingerprint(job.spec, own_hash)
+        for index in range(spec.count):
+            lap.index = index
+            events.boundary()
+            before = clock.elapsed()
+            picture = pictures.draw(index)
+            facts: dict[str, object] = {
+                "run_id": job.run_id,
+                "index": index,
+                "engine_version": __version__,
+                "torch_version": str(torch.__version__),
+                "seconds": round(clock.elapsed() - before, 3),
+                "made": round(time.time(), 3),
+                "device": spec.device,
+                "dtype": spec.dtype,
+                "threads": spec.threads,
+            }
+            file = Path(job.folder) / ARTIFACTS_FOLDER / f"{index:04d}.png"
+            pictures.save(index, picture, file, model_folder.name, facts, asked_spec)
+            clock.leave()
+
+
+class _PictureLap:
+    """Records what each phase took for each picture. Loading counts for the first."""
+
+    def __init__(self, recorder: SeriesRecorder) -> None:
+        self._recorder = recorder
+        self.index = 0
+
+    def phase_ended(self, name: str, seconds: float) -> None:
+        self._recorder.add(f"time/{name}", "ms", self.index, seconds * 1000.0)
+
+
+def prepare_torch(threads: int) -> None:
+    """Fix what the bits of a result depend on besides the spec's seed and dtype."""
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def _with_fingerprint(spec: GenerateSpec, own_hash: str) -> GenerateSpec:
+    model = msgspec.structs.replace(spec.model, fingerprint=own_hash)
+    return msgspec.structs.replace(spec, model=model)

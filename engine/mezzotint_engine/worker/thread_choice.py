@@ -1,0 +1,47 @@
+"""How many threads a job's arithmetic gets, and how they wait. No torch here: OpenMP reads its settings once.
+
+More threads than cores that are ours make OpenMP collapse: each operation ends when its slowest thread does, and a
+thread without a core ends late. So: physical cores, of those that this process may use.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+import psutil
+
+__all__ = ["THREADS_VARIABLE", "default_threads", "prepare_openmp"]
+
+THREADS_VARIABLE = "MEZZOTINT_THREADS"
+
+
+def default_threads() -> int:
+    """`MEZZOTINT_THREADS` if it is set to a number, else the physical cores that this process may use."""
+    asked = os.environ.get(THREADS_VARIABLE, "")
+    if asked.isdecimal() and 0 < int(asked) <= 4096:
+        return int(asked)
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return max(1, min(physical, allowed, _quota() or physical))
+
+
+def _quota() -> int | None:
+    """Whole cores that the control group of a container grants (Linux); None without a limit."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if limit == "max" else max(1, math.floor(int(limit) / int(period)))
+    except (OSError, ValueError):
+        return None
+
+
+def prepare_openmp(environment: MutableMapping[str, str]) -> None:
+    """Settings that OpenMP reads when it is loaded, so before torch is. What the user set stays.
+
+    Waiting threads sleep instead of spinning: a spinning thread holds a core that another process (the window,
+    above all) needs, and then every operation waits for the thread that was displaced.
+    """
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    environment.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP

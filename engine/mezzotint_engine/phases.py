@@ -1,4 +1,7 @@
-"""The clock of a run's phases: jobs say which phase begins, listeners hear when one begins and what it took."""
+"""The clock of a run's phases.
+
+Jobs say which phase begins, listeners hear when one begins and what it took.
+"""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ _SAMPLERS_FOLDED = {sampler.lower(): scheduler for sampler, scheduler in SAMPLER
 # Old versions wrote the noise schedule behind the sampler's name.
 _SCHEDULE_SUFFIX = re.compile(r"\s+(karras|exponential|polyexponential)$", re.IGNORECASE)
 
-# A1111's own pattern reads a value that looks quoted but is not as far as the next comma; so does this one. Names are
-# bounded, so that no text takes quadratic time.
+# A1111's own pattern reads a value that looks quoted but is not as far as the next comma; so does this one.
+# Names are bounded, so that no text takes quadratic time.
 _PAIR = re.compile(r'\s*(\w[\w \-/]{1,60}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _NEGATIVE = "Negative prompt:"
 _MIN_PAIRS = 3  # a last line with fewer is part of the prompt

@@ -1,18 +1,18 @@
-"""Metric series on disk: append-only files that survive a kill at any moment, read at any zoom in milliseconds.
+"""Metric series on disk: append-only files that survive a kill at any moment, read quickly at any zoom.
 
-A series is one file of fixed records, `NAME.mzm`, and files of a min/max pyramid beside it, `NAME.mzm.1` and so on,
-where a record of level k stands for 32^k points::
+A series is one file of fixed records, `NAME.mzm`, and files of a min/max pyramid beside it, `NAME.mzm.1` and
+so on, where a record of level k stands for 32^k points::
 
     NAME.mzm      header (512 bytes), then per point     step, time, value            3 little-endian float64
     NAME.mzm.K    header (512 bytes), then per 32^K      first step, first time,
                   points that are complete               least value, greatest value  4 little-endian float64
 
-The points are the truth and the pyramid is a cache of them: a reader takes from a level what is finished there and
-computes the rest from the level below, so that a torn tail, a level that lags or one that is missing costs
-time and never an answer. One process writes a series; any number read it meanwhile.
+The points are the truth and the pyramid is a cache of them: a reader takes from a level what is finished
+there and computes the rest from the level below, so that a torn tail, a level that lags or one that is
+missing costs time and never an answer. One process writes a series; any number read it meanwhile.
 
-Steps must not decrease along a series (readers search by bisection); values may be anything, NaN is left out of
-minima and maxima where a block holds a number as well.
+Steps must not decrease along a series (readers search by bisection); values may be anything, NaN is left out
+of minima and maxima where a block holds a number as well.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ MAX_UNIT_BYTES = 64
 
 _MAGIC = b"MZMETRIC"
 _VERSION = 1
-# magic, version, level, bytes of unit, bytes of name; then unit, name, zeros; CRC-32 of all that in the last 4 bytes
+# magic, version, level, bytes of unit, bytes of name; then unit, name, zeros; CRC-32 of all that in the last
+# 4 bytes
 _HEAD = struct.Struct("<8sIIHH")
 _POINT = np.dtype("<f8"), 3
 _BLOCK_FIELDS = 4
@@ -134,7 +135,10 @@ def _fields(level: int) -> int:
 
 
 def _reduce(records: Array, level: int, group: int) -> Array:
-    """Records of a level, in groups of `group` (the last may be short), as records of a higher level: (n, 4)."""
+    """Records of a level, in groups of `group` (the last may be short), as records of a higher level.
+
+    (n, 4).
+    """
     starts = np.arange(0, len(records), group)
     low_column, high_column = (2, 2) if level == 0 else (2, 3)
     return np.column_stack(
@@ -197,8 +201,9 @@ class _LevelFile:
 class MetricWriter:
     """Appends points to one series of a folder; takes up a series that is there, also after a kill.
 
-    Each `append` is one write of whole records to the operating system: what it returned from outlives the process.
-    Raises StorageError where the folder can't be written, BadInputError for points that can't be taken.
+    Each `append` is one write of whole records to the operating system: what it returned from outlives the
+    process. Raises StorageError where the folder can't be written, BadInputError for points that can't be
+    taken.
     """
 
     def __init__(self, folder: Path, name: str, unit: str = "") -> None:
@@ -304,7 +309,10 @@ class MetricWriter:
 
 
 def _open_level(path: Path, level: int, unit: str, name: str) -> BinaryIO:
-    """A level's file, opened to write; new, unless there is one of ours. Raises StorageError for somebody else's."""
+    """A level's file, opened to write.
+
+    New, unless there is one of ours. Raises StorageError for somebody else's.
+    """
     place = _level_path(path, level)
     header = _header(level, unit, name)
     file: BinaryIO = open(place, "r+b" if place.exists() else "w+b", buffering=0)  # noqa: SIM115
@@ -428,7 +436,10 @@ def _open_levels(path: Path) -> list[_LevelFile]:
 
 
 def _agree(level: _LevelFile, below: _LevelFile) -> bool:
-    """Whether the last record of a level is what the one below says: a look at the likeliest place of damage."""
+    """Whether the last record of a level is what the one below says.
+
+    A look at the likeliest place of damage.
+    """
     if not level.count:
         return True
     last = level.count - 1

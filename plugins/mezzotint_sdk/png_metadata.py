@@ -1,7 +1,7 @@
-"""Settings from a picture: the text chunks of a PNG, and what they say. Standard library only, safe for any bytes.
+"""Settings from a picture: the text chunks of a PNG, and what they say; safe for any bytes.
 
-Whatever the bytes are, `read_text` and `read_settings` give an answer or raise BadMetadataError. Chunks are bounded
-in size and number, compressed ones in what they may unpack to.
+Whatever the bytes are, `read_text` and `read_settings` give an answer or raise BadMetadataError. Chunks are
+bounded in size and number, compressed ones in what they may unpack to.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ OTHER_PROGRAMS = {
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """What a picture says of how it was made. `raw` are its text chunks (ours also taken apart, under "mezzotint")."""
+    """What a picture says of how it was made.
+
+    `raw` are its text chunks (ours also taken apart, under "mezzotint").
+    """
 
     spec: GenerateSpec | None
     source: Literal["mezzotint", "a1111", "none"]

@@ -1,4 +1,7 @@
-"""Which models there are and what each is, read from files' names and headers. No torch: the server uses this."""
+"""Which models there are and what each is, read from files' names and headers.
+
+No torch: the server uses this.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ _DTYPE_NAMES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "
 
 
 def bundled_models_folder() -> Path:
-    """Where the models lie that come with Mezzotint: found through the package, also in a read-only install."""
+    """Where the models lie that come with Mezzotint.
+
+    Found through the package, also in a read-only install.
+    """
     return Path(str(importlib.resources.files("mezzotint_assets"))) / "models"
 
 
@@ -93,7 +99,10 @@ def model_reference(folder: Path) -> str:
 
 
 def list_models(folders: Iterable[Path | str] = ()) -> list[ModelRecord]:
-    """The bundled models, then those in or directly below each of `folders`; a broken one carries its problem."""
+    """The bundled models, then those in or directly below each of `folders`.
+
+    A broken one carries its problem.
+    """
     found: dict[Path, None] = dict.fromkeys(_model_folders(bundled_models_folder()))
     for folder in folders:
         found.update(dict.fromkeys(_model_folders(Path(folder).expanduser().absolute())))

@@ -1,4 +1,7 @@
-"""A model folder becomes a pipeline in memory: local files only, explicit dtype, never code from the folder."""
+"""A model folder becomes a pipeline in memory.
+
+Local files only, explicit dtype, never code from the folder.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Whether a model folder can be used, from names, sizes and headers alone: no torch, nothing is executed.
 
 A folder in diffusers' layout has a `model_index.json` that names its components, each in a folder of its own.
-Raised: ModelIncompleteError (a part is missing), ModelDamagedError (nonsense in a file), ModelUnsafeError (loading
-would run code from the folder), ModelError (understood, but not something Mezzotint draws with).
+Raised: ModelIncompleteError (a part is missing), ModelDamagedError (nonsense in a file), ModelUnsafeError
+(loading would run code from the folder), ModelError (understood, but not something Mezzotint draws with).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ __all__ = ["ModelContents", "PICKLE_SUFFIXES", "check_model", "components_of", "
 
 MAX_JSON_BYTES = 64 * 1024 * 1024
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
-# Libraries whose classes a folder may name. Anything else is a module of the folder itself, that is, its code.
+# Libraries whose classes a folder may name. Anything else is a module of the folder itself, that is, its
+# code.
 TRUSTED_LIBRARIES = ("diffusers", "transformers")
 # Components without weights, by the ending of their class names.
 WEIGHTLESS = ("Scheduler", "Tokenizer", "TokenizerFast", "FeatureExtractor", "ImageProcessor", "Processor")
@@ -96,7 +97,7 @@ def components_of(folder: Path) -> tuple[str, dict[str, tuple[str, str]]]:
             raise ModelDamagedError(f"{INDEX_FILE} is damaged at the component {name[:80]!r}.")
         if library not in TRUSTED_LIBRARIES:
             raise ModelUnsafeError(
-                f"The component {name} needs the module {library[:80]!r}, which Mezzotint does not run from a model."
+                f"The component {name} needs code from {library[:80]!r}, which Mezzotint does not run."
             )
         components[name] = (library, kind)
     return pipeline_class, components
@@ -149,7 +150,10 @@ def check_model(folder: Path) -> ModelContents:
 
 
 def _weight_files(part: Path, name: str) -> tuple[Path, ...]:
-    """A component's weight files: safetensors, whole or in shards; pickles only where there is nothing else."""
+    """A component's weight files.
+
+    Safetensors, whole or in shards; pickles only where there is nothing else.
+    """
     for stem in ("diffusion_pytorch_model", "model"):
         if (part / f"{stem}.safetensors").is_file():
             return (part / f"{stem}.safetensors",)
@@ -169,7 +173,7 @@ def _weight_files(part: Path, name: str) -> tuple[Path, ...]:
     others = [file.name for file in sorted(part.iterdir()) if file.suffix in PICKLE_SUFFIXES]
     if others:
         raise ModelUnsafeError(
-            f"The {name} has only {others[0]}, a pickle, which could run code; convert the model to safetensors."
+            f"The {name} has only the pickle {others[0]}, which could run code; use a safetensors copy."
         )
     raise ModelIncompleteError(f"The model lacks the weights of its {name}: {part} has no safetensors file.")
 

@@ -1,4 +1,7 @@
-"""Which pipelines Mezzotint draws with: by the class that a folder's model_index.json names. No torch here."""
+"""Which pipelines Mezzotint draws with.
+
+By the class that a folder's model_index.json names. No torch here.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ __all__ = ["FAMILIES", "ModelFamily", "family_of"]
 
 MODES = ("text_to_image", "image_to_image", "inpaint")
 
-# What the Stable Diffusion pipelines take (diffusers: `pipe.scheduler.compatibles`), without those that need packages
-# which Mezzotint does not bring along (LMSDiscreteScheduler: scipy, DPMSolverSDEScheduler: torchsde).
+# What the Stable Diffusion pipelines take (diffusers: `pipe.scheduler.compatibles`), without those that need
+# packages which Mezzotint does not bring along (LMSDiscreteScheduler: scipy, DPMSolverSDEScheduler:
+# torchsde).
 KARRAS_SCHEDULERS = (
     "DDIMScheduler",
     "DDPMScheduler",

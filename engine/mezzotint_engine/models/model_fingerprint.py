@@ -1,9 +1,9 @@
 """A hash that tells one model from another in milliseconds, whatever their size.
 
-Small files count whole; of a large file its size, its beginning (where safetensors keep the header) and samples
-spread over the rest. Training changes every weight, so that retrained weights of the same shape differ; only a
-hash over all of the content could tell apart files that were edited at a single place. Times of files don't
-count: a copy of a model is the same model.
+Small files count whole; of a large file its size, its beginning (where safetensors keep the header) and
+samples spread over the rest. Training changes every weight, so that retrained weights of the same shape
+differ; only a hash over all of the content could tell apart files that were edited at a single place. Times
+of files don't count: a copy of a model is the same model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Loaded models stay in memory between runs, as many as fit: the next run of the same model starts at once."""
+"""Loaded models stay in memory between runs, as many as fit.
+
+The next run of the same model starts at once.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ Key = tuple[str, str, str, str, tuple[tuple[str, int, int], ...]]
 
 
 class ModelResidency:
-    """The least recently used model goes first when another needs its place. Used by the job's thread alone."""
+    """The least recently used model goes first when another needs its place.
+
+    Used by the job's thread alone.
+    """
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
-"""A strict reader of safetensors headers: what a weight file holds, without torch and without reading weights.
+"""A strict reader of safetensors headers: what a weight file holds, without torch or reading weights.
 
-The format: 8 bytes little-endian length of the header, the header as JSON (name to dtype, shape, data_offsets), then
-data. Whatever the bytes are, the reader takes bounded memory and gives an answer or raises ModelDamagedError.
+The format: 8 bytes little-endian length of the header, the header as JSON (name to dtype, shape,
+data_offsets), then data. Whatever the bytes are, the reader takes bounded memory and gives an answer or
+raises ModelDamagedError.
 """
 
 from __future__ import annotations

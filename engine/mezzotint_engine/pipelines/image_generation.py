@@ -112,7 +112,7 @@ class ImageGeneration:
         multiple = 8 * max(1, pipeline.vae_scale_factor // 8)
         if spec.width % multiple or spec.height % multiple:
             raise BadInputError(
-                f"The size {spec.width}x{spec.height} is not possible: its sides must be multiples of {multiple}."
+                f"{spec.width}x{spec.height} is not possible: both sides must be multiples of {multiple}."
             )
         if "width" in takes:
             arguments |= {"width": spec.width, "height": spec.height}
@@ -154,8 +154,9 @@ class ImageGeneration:
         listener, latents = self._listener, tensors["latents"]
         done, last = step + 1, step + 1 >= self._steps
         if latents.device.type != "cpu":
-            # A step is over when the device is done, not when its work was handed over. What this costs is the
-            # time to launch one kernel; without it latencies, progress and Cancel would run ahead of the truth.
+            # A step is over when the device is done, not when its work was handed over. What this costs is
+            # the time to launch one kernel; without it latencies, progress and Cancel would run ahead of the
+            # truth.
             torch.accelerator.synchronize(latents.device)
         seconds = time.perf_counter() - self._step_started
         self._durations.append(seconds)
@@ -196,10 +197,10 @@ class ImageGeneration:
     def _check_numbers(self, latents: torch.Tensor, step: int) -> None:
         if bool(torch.isfinite(latents).all()):
             return
+        other = "the dtype float32 or bfloat16" if self._spec.dtype == "float16" else "another scheduler"
         raise BadNumbersError(
             f"The picture fell apart at step {step}: its latents are no longer numbers. "
-            f"Try {'the dtype float32 or bfloat16' if self._spec.dtype == 'float16' else 'another scheduler'}, "
-            "a lower guidance, or more steps."
+            f"Try {other}, a lower guidance, or more steps."
         )
 
 
@@ -217,7 +218,10 @@ class _SilentBar:
 
 
 def _variance_scale(scheduler: Any) -> float:
-    """Some schedulers (Euler, Heun ...) add noise to a fixed signal, so that latents have size `sigma`: undo it."""
+    """Some schedulers (Euler, Heun ...) add noise to a fixed signal, so that latents have size `sigma`.
+
+    Undo it.
+    """
     sigmas, index = getattr(scheduler, "sigmas", None), getattr(scheduler, "step_index", None)
     if sigmas is None or index is None or float(scheduler.init_noise_sigma) <= 1.5:
         return 1.0

@@ -1,7 +1,7 @@
 """Linear maps from latent to RGB for the autoencoders everybody uses: rows are channels, values give -1..1.
 
-Fitted by their communities on the published autoencoders; a model that has an autoencoder of its own brings its own map
-in `latent_preview.json`.
+Fitted by their communities on the published autoencoders; a model that has an autoencoder of its own brings
+its own map in `latent_preview.json`.
 """
 
 from __future__ import annotations

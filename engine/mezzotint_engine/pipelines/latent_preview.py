@@ -1,6 +1,7 @@
 """A latent as a small RGB picture by a linear map: a thousandth of what decoding it costs.
 
-Numpy on purpose: torch would wake its OpenMP threads, which on few cores get in the way of the step that runs.
+Numpy on purpose: torch would wake its OpenMP threads, which on few cores get in the way of the step that
+runs.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def save_picture(path: Path, picture: Image.Image, info: PngImagePlugin.PngInfo)
         beside.unlink(missing_ok=True)
         reason = error.strerror or str(error)
         raise StorageError(
-            f"The picture can't be saved in {path.parent} ({reason}); free some space or check the data folder."
+            f"The picture can't be saved in {path.parent} ({reason}); free some space or check the folder."
         ) from error
     except BaseException:
         beside.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Prompts of any length and content, made fit for tokenizers without changing what is drawn.
 
-Tokenizers use the first tokens only (77 for Stable Diffusion), but pipelines tokenize all of a prompt, twice: a
-megabyte costs seconds. So only as much of the beginning is handed on as gives the same first tokens.
+Tokenizers use the first tokens only (77 for Stable Diffusion), but pipelines tokenize all of a prompt, twice:
+a megabyte costs seconds. So only as much of the beginning is handed on as gives the same first tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ __all__ = ["clean_prompt", "shorten_prompt"]
 # Shorter prompts are handed on as they are.
 LONG_CHARS = 4096
 MAX_TOKENS = 4096  # where a tokenizer claims no limit of its own
-# Tokens beyond the limit that the shortened prompt must still have: what a cut within a long word changes lies there.
+# Tokens beyond the limit that the shortened prompt must still have: what a cut within a long word changes
+# lies there.
 MARGIN_TOKENS = 64
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -40,7 +41,10 @@ def shorten_prompt(text: str, tokenizers: Sequence[Any]) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    """The first `length` characters or some more, up to white space if there is some near: words stay whole."""
+    """The first `length` characters or some more, up to white space if there is some near.
+
+    Words stay whole.
+    """
     space = re.compile(r"\s").search(text, length, length + LONG_CHARS)
     return text[: space.start() if space else length]
 

@@ -12,7 +12,10 @@ class RunListener(Protocol):
     """Called on the job's thread. No method may be slow: each call stands between two steps."""
 
     def boundary(self) -> None:
-        """Between steps. Waits here while the run is paused; raises CancelledRunError once it is cancelled."""
+        """Between steps.
+
+        Waits here while the run is paused; raises CancelledRunError once it is cancelled.
+        """
 
     def progressed(
         self, phase: str, step: int, steps: int, image_index: int, steps_per_second: float, eta_seconds: float

@@ -1,7 +1,8 @@
-"""`python -m mezzotint_engine.worker --endpoint ENDPOINT --worker-id ID`: started by the server, never by hand.
+"""`python -m mezzotint_engine.worker --endpoint ENDPOINT --worker-id ID`, as the server starts it.
 
 With `MEZZOTINT_SERVER_KEY`, `MEZZOTINT_CLIENT_PUBLIC` and `MEZZOTINT_CLIENT_SECRET` in the environment the
-connection uses CURVE. Standard input must be a pipe that the server holds open: when it closes, the worker ends.
+connection uses CURVE. Standard input must be a pipe that the server holds open: when it closes, the worker
+ends.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ def main() -> None:
     prepare_openmp(os.environ)
     # after the environment is prepared: these import torch and diffusers, which read it once
     from mezzotint_engine.worker.control_thread import CurveKeys
-    from mezzotint_engine.worker.worker_process import WorkerProcess
+    from mezzotint_engine.worker.worker_main import Worker
 
-    WorkerProcess(arguments.endpoint, arguments.worker_id, CurveKeys.from_environment(os.environ)).run()
+    Worker(arguments.endpoint, arguments.worker_id, CurveKeys.from_environment(os.environ)).run()
     end_process_tree(0)
 
 

@@ -1,7 +1,8 @@
 """The thread that owns the worker's socket: it answers the server whatever the job's thread computes.
 
-Other threads hand it messages with `send`, which never waits: a queue, and a byte through a socket pair that wakes the
-poll. It beats every second, and ends the process when the server has not been heard for 10 s of listening.
+Other threads hand it messages with `send`, which never waits: a queue, and a byte through a socket pair that
+wakes the poll. It beats every second, and ends the process when the server has not been heard for 10 s of
+listening.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ class WorkerState:
 
 
 class ControlThread:
-    """`on_message` is called on this thread for each message; it must not wait. `on_lost` when the server is gone."""
+    """`on_message` is called on this thread for each message.
+
+    It must not wait. `on_lost` when the server is gone.
+    """
 
     def __init__(
         self,
@@ -114,7 +118,8 @@ class ControlThread:
 
     def _set_up(self, dealer: zmq.Socket[bytes]) -> None:
         dealer.setsockopt(zmq.IDENTITY, self._worker_id.encode())
-        # what a server that stands still does not take must not fill our memory; previews and progress suffer first
+        # what a server that stands still does not take must not fill our memory; previews and progress
+        # suffer first
         dealer.setsockopt(zmq.SNDHWM, 100_000)
         dealer.setsockopt(zmq.LINGER, 1000)
         if self._keys is not None:
@@ -132,7 +137,7 @@ class ControlThread:
         while not self._closing.is_set():
             begun = time.monotonic()
             timeout = max(0.0, next_beat - begun)
-            ready = dict(poller.poll(timeout * 1000))
+            ready = dict(poller.poll(int(timeout * 1000) + 1))
             # Only time spent listening counts as silence, so that a machine that slept, or a thread that was
             # kept from running by a long import, is not taken for a server that died.
             silence += min(time.monotonic() - begun, BEAT_SECONDS)

@@ -107,7 +107,10 @@ def _processor_name() -> str:
 
 
 def resolved_spec(spec: GenerateSpec, devices: tuple[DeviceInfo, ...], family: str) -> GenerateSpec:
-    """The spec with "auto" replaced by what is chosen here. Raises BadInputError for a device that we lack."""
+    """The spec with "auto" replaced by what is chosen here.
+
+    Raises BadInputError for a device that we lack.
+    """
     known = {device.name: device for device in devices}
     if spec.device == "auto":
         device = devices[0]

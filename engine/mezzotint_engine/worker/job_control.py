@@ -1,4 +1,7 @@
-"""What the user wants of the job that runs: set by the control thread, obeyed by the job's thread between steps."""
+"""What the user wants of the job that runs.
+
+Set by the control thread, obeyed by the job's thread between steps.
+"""
 
 from __future__ import annotations
 

@@ -147,7 +147,8 @@ class JobRunner:
             )
             events.use_previews(self._previews, target)
         pictures = ImageGeneration(spec, model, events, clock, Path(job.inputs_folder))
-        # The picture carries what was asked for, so that it can be asked for again; what was chosen stands beside.
+        # The picture carries what was asked for, so that it can be asked for again; what was chosen stands
+        # beside.
         asked_spec = _with_fingerprint(job.spec, own_hash)
         for index in range(spec.count):
             lap.index = index

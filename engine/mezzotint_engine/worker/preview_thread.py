@@ -1,4 +1,7 @@
-"""Previews off the critical path: the job leaves a copy of its latent, one thread turns the newest into a picture."""
+"""Previews off the critical path.
+
+The job leaves a copy of its latent, one thread turns the newest into a picture.
+"""
 
 from __future__ import annotations
 

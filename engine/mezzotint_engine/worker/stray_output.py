@@ -1,4 +1,7 @@
-"""Libraries print, draw progress bars and warn; here all of it becomes log lines, and standard output stays silent."""
+"""Libraries print, draw progress bars and warn.
+
+Here all of it becomes log lines, and standard output stays silent.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ def prepare_environment(environment: MutableMapping[str, str]) -> None:
 
 
 def silence_standard_output() -> None:
-    """Whatever a library (or its C code) prints goes to standard error, which the server keeps as a log file."""
+    """What a library (or its C code) prints goes to standard error, which the server keeps in a file."""
     sys.stdout.flush()
     os.dup2(2, 1)
 
@@ -85,7 +88,7 @@ def _level(number: int) -> Level:
 
 
 def route_logs(handler: logging.Handler) -> None:
-    """All of Python's logging and warnings to one handler, those of the libraries that have their own as well."""
+    """All logging and warnings to one handler, those of libraries that have handlers of their own as well."""
     import diffusers
     import transformers
 

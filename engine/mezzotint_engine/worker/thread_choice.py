@@ -1,7 +1,7 @@
 """How many threads a job's arithmetic gets, and how they wait. No torch here: OpenMP reads its settings once.
 
-More threads than cores that are ours make OpenMP collapse: each operation ends when its slowest thread does, and a
-thread without a core ends late. So: physical cores, of those that this process may use.
+More threads than cores that are ours make OpenMP collapse: each operation ends when its slowest thread does,
+and a thread without a core ends late. So: physical cores, of those that this process may use.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def _quota() -> int | None:
 def prepare_openmp(environment: MutableMapping[str, str]) -> None:
     """Settings that OpenMP reads when it is loaded, so before torch is. What the user set stays.
 
-    Waiting threads sleep instead of spinning: a spinning thread holds a core that another process (the window,
-    above all) needs, and then every operation waits for the thread that was displaced.
+    Waiting threads sleep instead of spinning: a spinning thread holds a core that another process (the
+    window, above all) needs, and then every operation waits for the thread that was displaced.
     """
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     environment.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP

@@ -33,12 +33,12 @@ from mezzotint_sdk.messages import (
 )
 from mezzotint_sdk.version import __version__
 
-__all__ = ["WorkerProcess"]
+__all__ = ["Worker"]
 
 _log = logging.getLogger(__name__)
 
 
-class WorkerProcess:
+class Worker:
     """One worker. `run` returns when the server told it to end; when the server is lost, the process ends."""
 
     def __init__(self, endpoint: str, worker_id: str, keys: CurveKeys | None) -> None:
@@ -89,14 +89,14 @@ class WorkerProcess:
                 control = self._controls[message.run_id] = JobControl(message.run_id)
                 self._jobs.put((message, control))
             case CancelJob():
-                if control := self._controls.get(message.run_id):
-                    control.cancel()
+                if (known := self._controls.get(message.run_id)) is not None:
+                    known.cancel()
             case PauseJob():
-                if control := self._controls.get(message.run_id):
-                    control.pause()
+                if (known := self._controls.get(message.run_id)) is not None:
+                    known.pause()
             case ResumeJob():
-                if control := self._controls.get(message.run_id):
-                    control.resume()
+                if (known := self._controls.get(message.run_id)) is not None:
+                    known.resume()
             case SetPreviews():
                 self._previews.set_rate(message.hz)
             case SlotGranted():
@@ -112,7 +112,10 @@ class WorkerProcess:
 
 
 def warm_up() -> None:
-    """Import what the first job would otherwise wait for: a spare worker has paid for it before it is needed."""
+    """Import what the first job would otherwise wait for.
+
+    A spare worker has paid for it before it is needed.
+    """
     from diffusers import (
         AutoencoderKL,
         DDIMScheduler,

@@ -1,0 +1,135 @@
+"""Metric series of the run that the panels follow: the live one, or a finished one that the user picked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from mezzotint_app.state.pacer import Pacer
+from mezzotint_app.state.runs_state import RunsState
+from mezzotint_app.state.series_buffer import SeriesBuffer
+from mezzotint_sdk import messages as m
+
+if TYPE_CHECKING:
+    from mezzotint_app.client.qt_bridge import EngineClient
+
+__all__ = ["REPAINT_HZ", "SeriesState"]
+
+OVERVIEW_POINTS = 2000  # more than a plot has columns of pixels
+# Ten pictures a second look live; more only takes time from a worker that shares the cores.
+REPAINT_HZ = 10.0
+
+
+class SeriesState(QObject):
+    """Buffers by series name for one run.
+
+    `updated` comes at most `REPAINT_HZ` times a second, however fast points arrive; `runChanged` when the
+    plots turn to another run.
+    """
+
+    runChanged = Signal(str)
+    updated = Signal()
+
+    def __init__(self, client: EngineClient, runs: RunsState, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._client = client
+        self._runs = runs
+        self._run_id = ""
+        self._buffers: dict[str, SeriesBuffer] = {}
+        self._pacer = Pacer(REPAINT_HZ, self)
+        self._pacer.due.connect(self.updated)
+        self.error = ""
+        client.eventArrived.connect(self._on_event)
+        client.snapshotArrived.connect(lambda _snapshot: self.reload())
+        runs.currentChanged.connect(self._follow)
+        self._follow(runs.current)
+
+    @property
+    def run_id(self) -> str:
+        return self._run_id
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._buffers)
+
+    def buffer(self, name: str) -> SeriesBuffer | None:
+        return self._buffers.get(name)
+
+    def reload(self) -> None:
+        """Ask the engine again for everything: after a reconnect events may be missing."""
+        run_id = self._run_id
+        if not run_id:
+            return
+        self._client.call(
+            m.ListSeries(run_id=run_id),
+            lambda reply: self._on_list(run_id, reply),
+            lambda error: self._on_error(run_id, error.message),
+        )
+
+    def look_closer(self, name: str, first: float, last: float) -> None:
+        """Read the steps from `first` to `last` in full detail, where the overview left points out."""
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.is_whole or not last > first:
+            return
+        run_id = self._run_id
+        request = m.ReadSeries(
+            run_id=run_id, name=name, first_step=first, last_step=last, max_points=OVERVIEW_POINTS
+        )
+
+        def refined(data: m.SeriesData) -> None:
+            if run_id == self._run_id and name in self._buffers:
+                self._buffers[name].set_refined(first, last, data)
+                self._pacer.request()
+
+        self._client.call(request, refined)
+
+    # --- what the engine tells --------------------------------------------------------------------------
+
+    def _follow(self, run_id: str) -> None:
+        if run_id == self._run_id:
+            return
+        self._run_id = run_id
+        self._buffers = {}
+        self.error = ""
+        self.runChanged.emit(run_id)
+        self.updated.emit()
+        self.reload()
+
+    def _on_list(self, run_id: str, reply: m.SeriesList) -> None:
+        if run_id != self._run_id:
+            return
+        for info in reply.series:
+            self._buffer(info.name, info.unit)
+            request = m.ReadSeries(run_id=run_id, name=info.name, max_points=OVERVIEW_POINTS)
+            self._client.call(
+                request,
+                lambda data: self._on_data(run_id, data),
+                lambda error: self._on_error(run_id, error.message),
+            )
+
+    def _on_data(self, run_id: str, data: m.SeriesData) -> None:
+        if run_id == self._run_id:
+            self._buffer(data.name, data.unit).set_stored(data)
+            self._pacer.request()
+
+    def _on_error(self, run_id: str, sentence: str) -> None:
+        """Plots say why they are empty; that is no reason for a notice, the run itself is well."""
+        if run_id == self._run_id:
+            self.error = sentence
+            self._pacer.request()
+
+    def _on_event(self, event: m.Event) -> None:
+        match event:
+            case m.MetricsAdded() if event.run_id == self._run_id:
+                self._buffer(event.name, event.unit).append(event)
+                self._pacer.request()
+            case m.RunChanged() if event.run.run_id == self._run_id and event.run.finished is not None:
+                self.reload()  # live points are coalesced and may be lost; the file has them all
+            case _:
+                pass
+
+    def _buffer(self, name: str, unit: str) -> SeriesBuffer:
+        if name not in self._buffers:
+            self._buffers[name] = SeriesBuffer(name, unit)
+        return self._buffers[name]

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
 import psutil
 import zmq
 
@@ -41,6 +42,24 @@ MAX_WAITING_EVENTS = 5000
 MAX_WAITING_BYTES = 512 * 1024**2
 MAX_PREVIEW_LEASES = 2  # unreleased previews of one client; the newest waits until it has released one
 BATCH = 200  # messages taken before the other sockets have their turn
+
+
+class _Envelope(msgspec.Struct, frozen=True, tag="call"):
+    """A call whose body may be anything: so that one that is not valid can be answered by its number."""
+
+    request_id: int
+    body: msgspec.Raw
+
+
+_ENVELOPES = msgspec.msgpack.Decoder(_Envelope)
+
+
+def _request_id(data: bytes) -> int:
+    """The number of a call that could not be decoded; 0 where even that can't be known."""
+    try:
+        return _ENVELOPES.decode(data).request_id
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return 0
 
 
 @dataclass
@@ -110,7 +129,8 @@ class ClientHub:
             self._log.warning(
                 "wire", f"A client sent bytes that are no message ({self.undecodable} so far): {error}"
             )
-            self._send(identity, Answer(0, Refused(error=error.info())))
+            request_id = _request_id(frames[0]) if len(frames) == 1 else 0
+            self._send(identity, Answer(request_id, Refused(error=error.info())))
             return
         match call.body:
             case Hello() as hello:

@@ -273,11 +273,9 @@ class WorkerPool:
             return
         worker.identity, worker.heard = identity, time.monotonic()
         if hello.protocol != PROTOCOL_VERSION:
-            self.kill(
-                worker,
-                f"The worker speaks protocol {hello.protocol}, the engine {PROTOCOL_VERSION}.",
-                force=True,
-            )
+            sentence = f"The worker speaks protocol {hello.protocol}, the engine {PROTOCOL_VERSION}."
+            self.kill(worker, sentence, force=True)
+            self._start_failed(sentence, "")
             return
         worker.hello = hello
         best = placement.best_device(hello.devices)

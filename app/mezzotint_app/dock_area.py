@@ -12,7 +12,7 @@ from mezzotint_app.look.icons import icon
 
 __all__ = ["DockArea", "Panel"]
 
-LEFT_PX, RIGHT_PX = 348, 300
+LEFT_PX, RIGHT_PX = 360, 300
 CANVAS_SHARE = 0.62  # of the height, above the plots
 
 Flag = ads.CDockManager.eConfigFlag
@@ -85,7 +85,7 @@ class DockArea(QObject):
         """Sides of a fixed width; the rest is the canvas and what lies below it."""
         width, height = max(self._window.width(), 900), max(self._window.height(), 600)
         right = min(RIGHT_PX, round(width * 0.25))
-        left = min(LEFT_PX, round(width * 0.32))
+        left = min(LEFT_PX, round(width * 0.33))
         if "centre" in self._areas:
             self.manager.setSplitterSizes(
                 self._areas["centre"], [round(height * CANVAS_SHARE), round(height * (1 - CANVAS_SHARE))]

@@ -67,8 +67,8 @@ class MainWindow(QMainWindow):
 
         self.commands = CommandTable()
         for commands in (
-            window_commands(self),
             generate_commands.COMMANDS,
+            window_commands(self),
             queue_commands.COMMANDS,
             gallery_commands.COMMANDS,
             self._panel_commands(),

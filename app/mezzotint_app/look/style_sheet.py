@@ -30,6 +30,7 @@ __all__ = ["install_look", "style_sheet"]
 _SHEET = Template("""
 QWidget { font-size: ${body}pt; }
 QMainWindow, QDialog, QMessageBox { background: $surface; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px; }
 
 QLabel[role="title"] { font-size: ${title}pt; font-weight: 600; }

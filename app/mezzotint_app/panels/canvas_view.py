@@ -127,6 +127,17 @@ class CanvasView(QWidget):
         self._middle += before - after
         self._after_zoom()
 
+    @property
+    def place(self) -> tuple[float | None, QPointF]:
+        """Zoom (None is fitted) and the point in the middle, in parts of the picture: for a view beside this."""
+        return self._zoom, QPointF(self._middle)
+
+    def show_place(self, place: tuple[float | None, QPointF]) -> None:
+        """Show what another view shows with this `place`."""
+        if place != self.place:
+            self._zoom, self._middle = place[0], QPointF(place[1])
+            self._after_zoom()
+
     def set_smooth(self, smooth: bool) -> None:
         self._smooth = smooth
         self._after_zoom()

@@ -81,6 +81,15 @@ COMMANDS: tuple[Command, ...] = (
         menu="Run",
     ),
     Command(
+        "engine.restart",
+        "Start the engine again",
+        "",
+        "retry",
+        lambda state: state.engine.restart(),
+        lambda state: state.engine.connection in ("stopped", "failed"),
+        "Run",
+    ),
+    Command(
         "generate.refresh_models",
         "Look for models again",
         "",

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage, QKeySequence, QShortcut
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from mezzotint_app.commands import tooltip
 from mezzotint_app.look.theme import SPACING
@@ -59,8 +67,9 @@ class MaskDialog(QDialog):
         for button in (self.undo, self.redo, self.clear, self.invert):
             tools.addWidget(button)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, parent=self)
-        self.accept_button = buttons.addButton("Use mask", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.accept_button = QPushButton("Use mask", self)
         self.accept_button.setProperty("role", "primary")
+        buttons.addButton(self.accept_button, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         bottom = QHBoxLayout()

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from mezzotint_app.state.canvas_state import CanvasState
 from mezzotint_app.state.engine_state import EngineState
+from mezzotint_app.state.gallery_state import GalleryState
 from mezzotint_app.state.generate_state import GenerateState
 from mezzotint_app.state.log_state import LogState
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.preview_state import PreviewState
 from mezzotint_app.state.run_notices import RunNotices
 from mezzotint_app.state.runs_state import RunsState
+from mezzotint_app.state.series_state import SeriesState
 from mezzotint_app.state.settings_state import SettingsState
 
 if TYPE_CHECKING:
     from mezzotint_app.client.qt_bridge import EngineClient
-    from mezzotint_app.state.gallery_state import GalleryState
-    from mezzotint_app.state.series_state import SeriesState
 
 __all__ = ["AppState", "build_app_state"]
 
@@ -47,19 +47,28 @@ class AppState:
 
 def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
     """The state for one engine client; `settings_path` is the home's settings file, which need not exist."""
-    from mezzotint_app.state.gallery_state import GalleryState
-    from mezzotint_app.state.series_state import SeriesState
-
     notices = NoticeState()
     settings = SettingsState(settings_path, notices)
     engine = EngineState(client, notices)
     runs = RunsState(client, notices)
+    generate = GenerateState(client, settings, engine, notices)
+
+    def follow() -> None:
+        runs.set_follow_live(settings.values.follow_live)
+
+    def on_submitted(_run_ids: list[str]) -> None:
+        if settings.values.follow_live:
+            runs.select("")  # whoever makes a picture wants to see it, whatever was picked before
+
+    settings.changed.connect(lambda name: follow() if name == "follow_live" else None)
+    generate.submitted.connect(on_submitted)
+    follow()
     return AppState(
         client=client,
         settings=settings,
         engine=engine,
         runs=runs,
-        generate=GenerateState(client, settings, engine, notices),
+        generate=generate,
         gallery=GalleryState(client, runs, notices),
         series=SeriesState(client, runs),
         log=LogState(client),

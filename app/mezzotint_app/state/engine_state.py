@@ -64,6 +64,10 @@ class EngineState(QObject):
     def stop_engine(self, *, if_unused: bool = False) -> None:
         self._client.call(m.StopEngine(if_unused=if_unused), None, self._notices.show_error)
 
+    def restart(self) -> None:
+        """Start an engine again after it was stopped or could not be started."""
+        self._client.restart_engine()
+
     def keep_engine(self, seconds: float) -> None:
         """What the engine does without clients and work: end after `seconds`; negative: go on for good."""
         self._client.call(m.SetLinger(seconds=seconds), None, self._notices.show_error)
@@ -78,8 +82,13 @@ class EngineState(QObject):
         elif connection in ("lost", "failed") and connection != was:
             if self._lost is not None:
                 self._notices.withdraw(self._lost)
-            level: Literal["warning", "error"] = "error" if connection == "failed" else "warning"
-            self._lost = self._notices.show(level, sentence)
+            failed = connection == "failed"
+            self._lost = self._notices.show(
+                "error" if failed else "warning",
+                sentence,
+                action_title="Start again" if failed else "",
+                action=self.restart if failed else None,
+            )
         if connection != "connected":
             for notice in self._silent.values():
                 self._notices.withdraw(notice)

@@ -42,6 +42,7 @@ class RunsState(QObject):
         self._progress: dict[str, m.RunProgressed] = {}
         self._picked = ""
         self._current = ""
+        self._follow_live = True
         self.queue_order: list[str] = []
         self.queue_paused = False
         client.eventArrived.connect(self._on_event)
@@ -81,6 +82,11 @@ class RunsState(QObject):
     def select(self, run_id: str) -> None:
         """Show this run in all panels; "" follows the live run again."""
         self._picked = run_id
+        self._choose_current()
+
+    def set_follow_live(self, follow: bool) -> None:
+        """Whether a run that starts comes into view by itself; else what is in view stays."""
+        self._follow_live = follow
         self._choose_current()
 
     # --- verbs -----------------------------------------------------------------------------------------
@@ -198,7 +204,7 @@ class RunsState(QObject):
         active = self.active()
         if self._picked:
             chosen = self._picked
-        elif active:
+        elif active and (self._follow_live or self._current not in self._runs):
             chosen = active[0].run_id
         elif self._current in self._runs:
             chosen = self._current  # a run that has ended stays in view until the next one starts

@@ -21,7 +21,7 @@ DOTS_BELOW = 400  # with more points dots only make a smear
 
 class LatencyPlot(PlotCard):
     def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
-        super().__init__("Time per step", "ms", "step", parent)
+        super().__init__("Time per step", "ms", parent=parent)
         self._series = series
         self._points = Points.empty()
         self._limit: float | None = None

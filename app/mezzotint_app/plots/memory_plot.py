@@ -20,7 +20,7 @@ TITLES = {WORKER_MEMORY: "worker", DEVICE_MEMORY: "device"}
 
 class MemoryPlot(PlotCard):
     def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
-        super().__init__("Memory", "bytes", "seconds", parent)
+        super().__init__("Memory", "bytes", "s", parent)
         self._series = series
         self._points: dict[str, Points] = {}
         self._curves = {name: self.plot.plot([], [], connect="finite") for name in TITLES}

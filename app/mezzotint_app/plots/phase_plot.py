@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
+from PySide6.QtCore import QPointF
 from PySide6.QtWidgets import QWidget
 
 from mezzotint_app.look.theme import Theme, theme_manager
@@ -13,20 +14,21 @@ from mezzotint_app.state.series_state import SeriesState
 __all__ = ["PHASES", "PhasePlot"]
 
 PHASES = ("load", "encode", "denoise", "decode", "save")
-BAR_WIDTH = 0.62
+BAR_THICKNESS = 0.62
 
 
 class PhasePlot(PlotCard):
     def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
-        super().__init__("Time by phase", "ms", "", parent)
+        super().__init__("Time by phase", "ms", "ms", parent)
         self._series = series
         self.seconds_ms: dict[str, float] = {}
-        self._bars = pg.BarGraphItem(x=[], height=[], width=BAR_WIDTH)
+        self._bars = pg.BarGraphItem(x0=[], y=[], width=[], height=BAR_THICKNESS)
         self.plot.addItem(self._bars)
-        self.axis_x.setTicks([list(enumerate(PHASES))])
+        self._cross.setAngle(0)
+        self.axis_y.setTicks([list(enumerate(PHASES))])
+        self.box.invertY(True)  # in the order of time, from the top
         self.box.setMouseEnabled(x=False, y=False)
-        self.box.setLimits(yMin=0)
-        self.box.setXRange(-0.5, len(PHASES) - 0.5, padding=0)
+        self.box.setLimits(xMin=0)
         self.apply_theme(theme_manager().theme)
 
     def refresh(self) -> None:
@@ -36,15 +38,19 @@ class PhasePlot(PlotCard):
             if buffer is not None:
                 totals[phase] = float(np.nansum(buffer.points().highs))
         self.seconds_ms = totals
-        heights = [totals.get(phase, 0.0) for phase in PHASES]
-        self._bars.setOpts(x=list(range(len(PHASES))), height=heights, width=BAR_WIDTH)
-        whole = sum(heights)
-        self.box.setYRange(0, max(max(heights), 1e-3) * 1.1, padding=0)
-        self.box.setXRange(-0.5, len(PHASES) - 0.5, padding=0)
+        widths = [totals.get(phase, 0.0) for phase in PHASES]
+        rows = list(range(len(PHASES)))
+        self._bars.setOpts(x0=[0] * len(rows), y=rows, width=widths, height=BAR_THICKNESS)
+        whole = sum(widths)
+        self.box.setXRange(0, max(max(widths), 1e-3) * 1.05, padding=0)
+        self.box.setYRange(-0.5, len(PHASES) - 0.5, padding=0)
         self.set_summary(f"{self.value_text(whole)} in all" if whole else "")
 
     def reset_view(self) -> None:
         self.refresh()
+
+    def position_of(self, point: QPointF) -> float:
+        return point.y()
 
     def readings(self, x: float) -> str:
         index = round(x)
@@ -57,6 +63,7 @@ class PhasePlot(PlotCard):
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
+        self.plot.showGrid(x=True, y=False, alpha=0.18 if theme.is_dark else 0.22)
         colors = theme.plot_colors
         brushes = [pg.mkBrush(colors[index % len(colors)]) for index in range(len(PHASES))]
         self._bars.setOpts(brushes=brushes, pen=pg.mkPen(None))

@@ -27,10 +27,16 @@ class ScaledAxis(pg.AxisItem):
         self.unit = unit
         self.enableAutoSIPrefix(False)
 
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
+        """Round numbers of the unit that is shown: 500 MiB, not 477."""
+        divisor, _ = unit_scale(max(abs(minVal), abs(maxVal)), self.unit)
+        levels = super().tickValues(minVal / divisor, maxVal / divisor, size)
+        return [(spacing * divisor, [value * divisor for value in values]) for spacing, values in levels]
+
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         if not len(values):
             return []
-        divisor, name = unit_scale(max(abs(value) for value in values), self.unit)
+        divisor, name = unit_scale(max(abs(value) for value in (*values, *self.range)), self.unit)
         digits = max(0, min(3, int(np.ceil(-np.log10(max(spacing / divisor, 1e-9))))))
         return [f"{value / divisor:.{digits}f}{' ' + name if name else ''}" for value in values]
 
@@ -40,7 +46,7 @@ class PlotCard(QFrame):
 
     rangeChanged = Signal(float, float)  # steps that are in view now, after panning or zooming by hand
 
-    def __init__(self, title: str, unit: str, x_title: str, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, unit: str, x_unit: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
         self.setAccessibleName(f"Plot: {title}")
@@ -48,13 +54,11 @@ class PlotCard(QFrame):
         self.setMinimumHeight(MIN_HEIGHT_PX)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.unit = unit
-        self._x_title = x_title
         self._title = text_label(title, "heading", self)
         self._figures = ElidedLabel("", "muted", self)
         self._figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.axis_y = ScaledAxis("left", unit)
-        self.axis_x = pg.AxisItem("bottom")
-        self.axis_x.enableAutoSIPrefix(False)
+        self.axis_x = ScaledAxis("bottom", x_unit)
         self.plot = pg.PlotWidget(self, axisItems={"left": self.axis_y, "bottom": self.axis_x})
         self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.plot.setMenuEnabled(False)
@@ -158,8 +162,11 @@ class PlotCard(QFrame):
 
     def _on_mouse_moved(self, position: QPointF) -> None:
         inside = self.plot.getPlotItem().sceneBoundingRect().contains(position)
-        x = self.box.mapSceneToView(position).x() if inside else float("nan")
-        self.point_at(x)
+        self.point_at(self.position_of(self.box.mapSceneToView(position)) if inside else float("nan"))
+
+    def position_of(self, point: QPointF) -> float:
+        """Which coordinate of the mouse the crosshair follows."""
+        return point.x()
 
     def point_at(self, x: float) -> None:
         """Show the values at `x`; NaN takes the crosshair away."""

@@ -69,7 +69,7 @@ class Points:
 
 
 def thin(points: Points, buckets: int) -> Points:
-    """At most `buckets` points: the lowest and the highest value of each stretch, which no peak can escape."""
+    """At most `buckets` points: lowest and highest value of each stretch, which no peak can escape."""
     count = len(points)
     if count <= buckets or buckets < 1:
         return points

@@ -42,6 +42,7 @@ class FakeEngineClient(EngineClient):
         self.calls: list[m.Body] = []
         self.arrays: dict[tuple[str, int], np.ndarray] = {}
         self.released: list[ArrayRef] = []
+        self.restarts = 0
         self._answers: dict[type[m.Body], Answer] = {}
         self._waiting: list[
             tuple[m.Body, Callable[[Any], None] | None, Callable[[MezzotintError], None] | None]
@@ -66,6 +67,9 @@ class FakeEngineClient(EngineClient):
             return self.arrays.pop((ref.slot, ref.generation))
         except KeyError:
             raise SlotExpiredError("The preview was taken back before it was read.") from None
+
+    def restart_engine(self) -> None:
+        self.restarts += 1
 
     # --- as the test drives it --------------------------------------------------------------------------
 

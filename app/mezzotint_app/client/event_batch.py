@@ -1,7 +1,7 @@
-"""Events between the connection's thread and the window's: volatile ones coalesced, so that no flood arrives.
+"""Events between the connection's thread and the window's: volatile ones coalesced, so that no flood comes.
 
-Qt-free, so that it can be tested by itself. Order is kept; a volatile event that a newer one replaces takes the
-newer one's place in it.
+Qt-free, so that it can be tested by itself. Order is kept; where a newer volatile event replaces an older
+one, it stands where the newer one came.
 """
 
 from __future__ import annotations

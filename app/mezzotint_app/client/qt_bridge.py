@@ -1,12 +1,12 @@
 """Where the engine's events become Qt signals, and nowhere else.
 
-`EngineClient` is what the app's state is written against; tests give it a scripted one. `QtBridge` is the real
-one: all that its connection's thread hears crosses to the GUI thread in batches, at most one a frame.
+`EngineClient` is what the app's state is written against; tests give it a scripted one. `QtBridge` is the
+real one: all that its connection's thread hears crosses to the GUI thread in batches, at most one a frame.
 """
 
 from __future__ import annotations
 
-import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from mezzotint_sdk.records import ArrayRef
 
 __all__ = ["EngineClient", "QtBridge"]
-
-log = logging.getLogger(__name__)
 
 FRAME_S = 1 / 60
 SLICE_S = 0.008  # of the GUI thread's time before its other events get their turn
@@ -185,8 +183,8 @@ class QtBridge(EngineClient):
             try:
                 self._deliver_one(self._due.popleft())
             except Exception:
-                # One listener's bug must not keep the rest from what they wait for.
-                log.exception("a listener failed")
+                # As Qt does with slots: a listener's bug is told, and keeps nobody from what they wait for.
+                sys.excepthook(*sys.exc_info())
             if time.monotonic() > end:
                 break
         self._delivered_at = time.monotonic()

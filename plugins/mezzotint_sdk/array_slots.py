@@ -9,8 +9,8 @@ written and read. A slot begins with a header that names the generation of its c
     bytes 24..32  bytes of payload
     byte  4096    payload, in C order
 
-A lease normally keeps a slot from being written while it is read. Where a lease was lost (its owner was silent
-for too long) the generations tell: a reader checks them before and after it copies, and raises
+A lease normally keeps a slot from being written while it is read. Where a lease was lost (its owner was
+silent for too long) the generations tell: a reader checks them before and after it copies, and raises
 `SlotExpiredError` rather than hand out a torn array.
 """
 
@@ -65,7 +65,7 @@ def create_slot_file(path: Path, capacity: int) -> None:
 
 
 class _Mappings:
-    """Mapped slots by name, the least recently used given up first. A mapping costs page faults, so it's kept."""
+    """Mapped slots by name, kept because page faults cost time; the least recently used go first."""
 
     def __init__(self, folder: Path, writable: bool) -> None:
         self._folder = folder
@@ -177,7 +177,7 @@ class SlotReader:
             return array.copy()
 
     def copy_into(self, ref: ArrayRef, target: np.ndarray) -> None:
-        """Copy the array into `target` of the same shape (a warm buffer: no page faults). Raises SlotExpiredError."""
+        """Copy the array into `target`: a warm buffer takes no page faults. Raises SlotExpiredError."""
         with self.view(ref) as array:
             np.copyto(target, array)
 

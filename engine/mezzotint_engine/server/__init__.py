@@ -1,1 +1,1 @@
-"""The engine server: sockets, the durable queue, the run store and its workers. Knows neither torch nor Qt."""
+"""The engine server: sockets, the durable queue, the run store, its workers. Knows neither torch nor Qt."""

@@ -153,7 +153,8 @@ class ArtifactStore:
     def of_run(self, run_id: str) -> list[ArtifactRecord]:
         rows = self._database.read(
             lambda c: c.execute(
-                f"SELECT {_COLUMNS} FROM artifacts WHERE run_id = ? AND deleted = 0 ORDER BY picture, artifact_id",
+                f"SELECT {_COLUMNS} FROM artifacts WHERE run_id = ? AND deleted = 0"
+                " ORDER BY picture, artifact_id",
                 (run_id,),
             ).fetchall()
         )

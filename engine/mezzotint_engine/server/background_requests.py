@@ -1,4 +1,4 @@
-"""Requests that read much: searches, points of plots, logs, models, pictures. Each as work for another thread."""
+"""Requests that read much (searches, plots, logs, models, pictures), each as work for another thread."""
 
 from __future__ import annotations
 

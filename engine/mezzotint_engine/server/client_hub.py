@@ -1,8 +1,8 @@
 """All clients of the server: handshake, answers, events, and who is still there.
 
-Nothing here waits for a client. Answers and durable events to one that reads slowly pile up in its outbox up to a
-limit; past it durable events are dropped, and the gap in `seq` makes that client ask for a snapshot. Volatile events
-are coalesced in its mailbox.
+Nothing here waits for a client. Answers and durable events to one that reads slowly pile up in its outbox up
+to a limit; past it durable events are dropped, and the gap in `seq` makes that client ask for a snapshot.
+Volatile events are coalesced in its mailbox.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ def _process_started(pid: int) -> float | None:
 
 
 class ClientHub:
-    """`on_call(client, request_id, body)` answers through `answer`, now or later; `on_change` hears of clients
-    that came or went."""
+    """`on_call(client, request_id, body)` answers through `answer`, now or later; `on_change` hears of
+    clients that came or went.
+    """
 
     def __init__(
         self, socket: zmq.Socket[bytes], ledger: SlotLedger, log: EngineLog, timeout_s: float
@@ -148,8 +149,8 @@ class ClientHub:
     def _welcome(self, identity: bytes, request_id: int, hello: Hello) -> None:
         if hello.protocol != PROTOCOL_VERSION:
             error = ProtocolError(
-                f"This {hello.client} (version {hello.version}) speaks protocol {hello.protocol}, the running engine "
-                f"{PROTOCOL_VERSION}; stop the engine and start again, so that both are of one version."
+                f"This {hello.client} (version {hello.version}) speaks protocol {hello.protocol}, the "
+                f"running engine {PROTOCOL_VERSION}; stop it and start again, so that both are of one version."
             )
             self._send(identity, Answer(request_id, Refused(error=error.info())))
             return

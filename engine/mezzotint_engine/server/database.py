@@ -79,7 +79,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; committed and on the disk when the block ends. For the server's thread alone."""
+        """All or nothing; committed and on the disk when the block ends. For the server's thread alone."""
         if self.read_only:
             raise StorageError(
                 f"The data folder {self.path.parent} is read-only; nothing can be queued or changed."

@@ -29,7 +29,7 @@ _NUMBERS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WAR
 class _QuietFileHandler(logging.handlers.RotatingFileHandler):
     """A full disk must not end the engine, and there is nobody to tell on stderr."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+    def handleError(self, record: logging.LogRecord) -> None:
         return
 
 

@@ -269,5 +269,5 @@ class EngineServer:
 
 
 def _will_work(client: Client) -> bool:
-    """One that listens to events shows runs, so a worker is started ahead; one that doesn't only asks something."""
+    """One that listens to events shows runs: a worker is started ahead. One that doesn't only asks."""
     return client.hello.wants_events

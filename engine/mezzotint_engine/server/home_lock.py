@@ -31,8 +31,8 @@ def _lock(descriptor: int) -> None:
 class HomeLock:
     """Held until `release` or the end of the process. Raises AlreadyRunningError.
 
-    Two locks: one in the home, which an engine on another machine would see on some file systems, and one in the
-    run-time folder, which also works where the home is read-only.
+    Two locks: one in the home, which an engine on another machine would see on some file systems, and one in
+    the run-time folder, which also works where the home is read-only.
     """
 
     def __init__(self, home: Home) -> None:

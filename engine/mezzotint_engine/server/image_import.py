@@ -32,7 +32,8 @@ def import_image(path: str, inputs: Path) -> ImageImported:
             with Image.open(source, formats=FORMATS) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise BadInputError(
-                        f"{source.name} has {opened.width}x{opened.height} pixels; at most {MAX_PIXELS} can be used."
+                        f"{source.name} has {opened.width}x{opened.height} pixels; "
+                        f"at most {MAX_PIXELS} can be used."
                     )
                 upright = ImageOps.exif_transpose(opened)
                 has_alpha = "A" in upright.getbands() or "transparency" in upright.info

@@ -20,8 +20,8 @@ MAX_JOBS = 10_000
 def validated(specs: Sequence[JobSpec], home: Home, devices: Sequence[DeviceInfo]) -> list[JobSpec]:
     """The specs with their models' fingerprints filled in.
 
-    Reads model folders, so it belongs on a background thread. Raises BadInputError, NotFoundError, ModelError for
-    the first spec that can't be run.
+    Reads model folders, so it belongs on a background thread. Raises BadInputError, NotFoundError, ModelError
+    for the first spec that can't be run.
     """
     if not specs:
         raise BadInputError("No job was given.")
@@ -42,15 +42,16 @@ def _validated_one(spec: JobSpec, model: ModelRecord, home: Home, devices: Seque
         raise error_from_info(model.problem)
     if spec.model.fingerprint and model.fingerprint and spec.model.fingerprint != model.fingerprint:
         raise BadInputError(
-            f"The model {model.name} is not the one of this job any more: its files have changed. Choose the model "
-            "anew to go on with what is there now."
+            f"The model {model.name} is not the one of this job any more: its files have changed. "
+            "Choose the model anew to go on with what is there now."
         )
     multiple = max(1, model.size_multiple)
     for name, value in (("width", spec.width), ("height", spec.height)):
         if value % multiple:
             below = max(multiple, value // multiple * multiple)
             raise BadInputError(
-                f"The {name} must be a multiple of {multiple} for {model.name}, not {value}; {below} would do."
+                f"The {name} must be a multiple of {multiple} for {model.name}, not {value}; "
+                f"{below} would do."
             )
     if spec.scheduler and model.schedulers and spec.scheduler not in model.schedulers:
         raise BadInputError(

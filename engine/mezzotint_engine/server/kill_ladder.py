@@ -1,7 +1,7 @@
 """Ending a process with all that it started: ask, wait a little, kill, and see that it's gone.
 
-A worker may have started processes that have left its tree (their parent ended), so members of its session count
-as well. Everything in here blocks and runs on a thread of its own.
+A worker may have started processes that have left its tree (their parent ended), so members of its session
+count as well. Everything in here blocks and runs on a thread of its own.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def _signal_all(processes: set[psutil.Process], number: int) -> None:
 def end_tree(pid: int, grace_s: float) -> bool:
     """End the process `pid` and everything it has started; `grace_s` 0 kills at once.
 
-    True when nothing of it is alive any more; False when something survived even SIGKILL (a process that hangs
-    in a driver).
+    True when nothing of it is alive any more; False when something survived even SIGKILL (a process that
+    hangs in a driver).
     """
     members = _tree(pid)
     if grace_s > 0:

@@ -31,7 +31,7 @@ def best_device(devices: Iterable[DeviceInfo]) -> DeviceInfo | None:
 
 
 def choose_worker(workers: Sequence[C], active_runs: int) -> C | None:
-    """The worker for the next job: one job at a time, on the worker that was ready longest (its models are loaded)."""
+    """The worker for the next job: one job at a time, on the oldest worker (its models are loaded)."""
     if active_runs:
         return None
     return min(

@@ -46,8 +46,11 @@ def recover_runs(home: Home, runs: RunStore, artifacts: ArtifactStore, log: Engi
 
 
 def purge_deleted(home: Home, runs: RunStore, artifacts: ArtifactStore, log: EngineLog) -> None:
-    """Remove what the user deleted more than a week ago. The database forgets first: a kill in between leaves a file
-    that nobody lists, never a listed file that is gone."""
+    """Remove what the user deleted more than a week ago.
+
+    The database forgets first: a kill in between leaves a file that nobody lists, never a listed file that is
+    gone.
+    """
     limit = time.time() - KEEP_DELETED_S
     try:
         files = artifacts.purge(limit)

@@ -1,4 +1,4 @@
-"""The folder of one run: `spec.json`, `run.log`, `metrics/`, `artifacts/`, and `record.json` when it's over."""
+"""The folder of one run: `spec.json`, `run.log`, `metrics/`, `artifacts/`, and `record.json` at its end."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RunFolder:
     def log(self, line: LogRecord) -> None:
         try:
             if self._log is None:
-                self._log = open(self.path / "run.log", "ab", buffering=0)
+                self._log = open(self.path / "run.log", "ab", buffering=0)  # noqa: SIM115  (closed by close)
             self._log.write(msgspec.json.encode(line) + b"\n")
         except OSError:
             return

@@ -1,7 +1,8 @@
 """Runs in the database: written by the server's thread, read by any.
 
-A change that can't be written because the disk is full is kept in memory and written when there is space again
-(`flush_unsaved`); until then readers see it through the overlay, and a crash shows the run as interrupted.
+A change that can't be written because the disk is full is kept in memory and written when there is space
+again (`flush_unsaved`); until then readers see it through the overlay, and a crash shows the run as
+interrupted.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class RunStore:
         return runs
 
     def save(self, run: RunRecord) -> None:
-        """Write what changes in a run's life. Raises StorageError and writes nothing when the disk is full."""
+        """Write what changes in a run's life, or nothing. Raises StorageError when the disk is full."""
         with self._database.transaction() as connection:
             self._update(connection, run)
         self._unsaved.pop(run.run_id, None)
@@ -136,8 +137,8 @@ class RunStore:
     @staticmethod
     def _update(connection: sqlite3.Connection, run: RunRecord) -> None:
         connection.execute(
-            "UPDATE runs SET state = ?, started = ?, finished = ?, position = ?, seconds = ?, error = ?, phases = ?,"
-            " artifact_count = max(artifact_count, ?), device = ? WHERE run_id = ?",
+            "UPDATE runs SET state = ?, started = ?, finished = ?, position = ?, seconds = ?, error = ?,"
+            " phases = ?, artifact_count = max(artifact_count, ?), device = ? WHERE run_id = ?",
             (
                 run.state,
                 run.started,
@@ -161,7 +162,8 @@ class RunStore:
         with self._database.transaction() as connection:
             for run_id in run_ids:
                 done = connection.execute(
-                    f"UPDATE runs SET deleted = ? WHERE run_id = ? AND state IN ({marks}) AND (deleted > 0) != ?",
+                    f"UPDATE runs SET deleted = ? WHERE run_id = ? AND state IN ({marks})"
+                    " AND (deleted > 0) != ?",
                     (stamp, run_id, *final, deleted),
                 )
                 if done.rowcount:
@@ -187,7 +189,7 @@ class RunStore:
         return runs
 
     def purge(self, older_than: float) -> list[str]:
-        """Forget runs deleted before `older_than` (seconds since the epoch); gives their ids, for their folders."""
+        """Forget runs deleted before `older_than` (epoch seconds); gives their ids, for their folders."""
         rows = self._database.read(
             lambda c: c.execute(
                 "SELECT run_id FROM runs WHERE deleted > 0 AND deleted < ?", (older_than,)
@@ -207,7 +209,7 @@ class RunStore:
         return found[0] if found else None
 
     def find(self, part: str) -> RunRecord:
-        """The run of this id, or of this unique beginning or end of one. Raises NotFoundError, BadInputError."""
+        """The run of this id, or of a unique beginning or end of one. Raises NotFoundError, BadInputError."""
         part = part.strip()
         if (exact := self.get(part)) is not None:
             return exact

@@ -1,6 +1,7 @@
 """Who may write and who may read each mapped slot: free → writing (a worker) → published (readers) → free.
 
-The ledger lives in the server alone. When an owner dies, by whatever signal, everything it held is freed here.
+The ledger lives in the server alone. When an owner dies, by whatever signal, everything it held is freed
+here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ RESERVE_BYTES = 16 * MIB
 
 
 def clean_slots_folder(folder: Path) -> int:
-    """Remove what a server that was killed left behind; makes the folder, gives the number of files removed."""
+    """Remove what a killed server left behind, and make the folder; gives the number of files removed."""
     removed = len(list(folder.iterdir())) if folder.is_dir() else 0
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

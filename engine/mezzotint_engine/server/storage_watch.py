@@ -74,8 +74,8 @@ class StorageWatch:
         self.fixed_warnings: list[str] = []
         if kind := network_file_system(home.root):
             self.fixed_warnings.append(
-                f"The data folder {home.root} is on a network file system ({kind}), where the queue may be damaged "
-                "when the connection breaks; set MEZZOTINT_HOME to a local disk."
+                f"The data folder {home.root} is on a network file system ({kind}), where the queue may be "
+                "damaged when the connection breaks; set MEZZOTINT_HOME to a local disk."
             )
         self.check()
 
@@ -102,8 +102,8 @@ class StorageWatch:
     def _find_problem(self) -> str:
         if self._read_only:
             return (
-                f"The data folder {self._home.root} is read-only; finished work can be seen, but nothing new can be "
-                "made. Make it writable and restart the engine, or set MEZZOTINT_HOME to another folder."
+                f"The data folder {self._home.root} is read-only; finished work can be seen, but nothing "
+                "new can be made. Make it writable and restart the engine, or set MEZZOTINT_HOME to another folder."
             )
         probe = self._home.root / ".write-probe"
         try:
@@ -117,7 +117,7 @@ class StorageWatch:
                 os.unlink(probe)
         except OSError as error:
             return (
-                f"The data folder {self._home.root} can't be written ({error.strerror or error}); free some space or "
-                "check its permissions."
+                f"The data folder {self._home.root} can't be written ({error.strerror or error}); "
+                "free some space or check its permissions."
             )
         return ""

@@ -63,7 +63,7 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to `SCHEMA_VERSION`. Raises StorageError when it was written by a newer Mezzotint."""
+    """Bring the database to `SCHEMA_VERSION`. Raises StorageError when a newer Mezzotint wrote it."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise StorageError(

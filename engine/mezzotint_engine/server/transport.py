@@ -1,7 +1,8 @@
 """The server's two sockets: ipc in the private run-time folder, or loopback with CURVE where there is no ipc.
 
-With CURVE the server's key proves it is ours, and only the client keys made at this start may connect: one pair for
-clients (in the engine file, which only the user may read) and one for workers (in their environment).
+With CURVE the server's key proves it is ours, and only the client keys made at this start may connect: one
+pair for clients (in the engine file, which only the user may read) and one for workers (in their
+environment).
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ def _socket_path(folder: Path, name: str) -> Path:
     path = folder / name
     if len(os.fsencode(path)) > MAX_SOCKET_PATH:
         raise EngineError(
-            f"The socket path {path} is longer than {MAX_SOCKET_PATH} bytes; set XDG_RUNTIME_DIR or {HOME_VARIABLE} to "
-            "a shorter folder."
+            f"The socket path {path} is longer than {MAX_SOCKET_PATH} bytes; set XDG_RUNTIME_DIR or "
+            f"{HOME_VARIABLE} to a shorter folder."
         )
     return path
 
 
 class Transport:
-    """Bound sockets and what the other sides need to connect. Raises EngineError where they can't be bound."""
+    """Bound sockets, and what the other sides need to connect. Raises EngineError where binding fails."""
 
     def __init__(self, home: Home, kind: Literal["ipc", "tcp"]) -> None:
         self._context = zmq.Context()

@@ -1,4 +1,4 @@
-"""What a client is going to be told about the present moment: the newest of each kind, older ones are dropped."""
+"""What a client is going to be told about this moment: the newest of each kind, older ones are dropped."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class VolatileMailbox:
                     self._on_dropped(replaced.array)
                 self._events[key] = event
             case MetricsAdded():
-                key = ("metrics", event.run_id, event.name)
-                earlier = self._events.get(key)
-                self._events[key] = _joined(earlier, event) if isinstance(earlier, MetricsAdded) else event
+                series = ("metrics", event.run_id, event.name)
+                earlier = self._events.get(series)
+                self._events[series] = _joined(earlier, event) if isinstance(earlier, MetricsAdded) else event
             case WorkerBeat():
                 self._events[("beat", event.worker_id)] = event
             case _:

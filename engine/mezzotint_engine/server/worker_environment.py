@@ -1,8 +1,8 @@
 """The environment that workers start in: threads that sleep rather than spin, and no telemetry.
 
-OpenMP's default is to let idle threads spin for a while. On few cores they then take the time of the app and of
-each other (a compressor beside it made compiled code 70 times slower), so waiting is passive. What the user has
-set is kept.
+OpenMP's default is to let idle threads spin for a while. On few cores they then take the time of the app and
+of each other (a compressor beside it made compiled code 70 times slower), so waiting is passive. What the
+user has set is kept.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from mezzotint_sdk.home import HOME_VARIABLE
 
 __all__ = ["WORKER_MARK", "worker_environment"]
 
-# Names the home in the environment of a worker and all of its children: so that a later server finds those that an
-# earlier one, killed, has left behind.
+# Names the home in the environment of a worker and all of its children: so that a later server finds those
+# that an earlier one, killed, has left behind.
 WORKER_MARK = "MEZZOTINT_WORKER_OF"
 
 _DEFAULTS = {

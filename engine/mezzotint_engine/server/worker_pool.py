@@ -1,4 +1,4 @@
-"""The server's workers: started, spoken to, watched, ended. What a run's end means is for `run_control.py`."""
+"""The server's workers: started, spoken to, watched, ended. What that means for runs: `run_control.py`."""
 
 from __future__ import annotations
 
@@ -77,8 +77,10 @@ class Worker:
 
 
 class WorkerPool:
-    """`on_message(worker, message)` gets what the pool doesn't deal with itself; `on_gone(worker, sentence)` is told
-    of each worker that has ended, after all of its processes have; `on_start_failed` when workers can't start."""
+    """`on_message(worker, message)` gets what the pool doesn't deal with itself; `on_gone(worker, sentence)`
+    is told of each worker that has ended, after all of its processes have; `on_start_failed` hears when none
+    can be started.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One worker process: how it is started, what it prints, whether it lives. Talking to it is the pool's part."""
+"""One worker process: how it is started, what it prints, whether it lives. The pool talks to it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ __all__ = ["WorkerProcess", "exit_sentence"]
 KEPT_LINES = 100
 MAX_LINE_BYTES = 8192
 
-# Run by a bare interpreter (no site, some 10 ms) that then becomes the worker: the kernel is asked to kill it when the
-# server dies by whatever means. Python's preexec_fn would do it too, but is unsafe in a process with threads.
+# Run by a bare interpreter (no site, some 10 ms) that then becomes the worker: the kernel is asked to kill it
+# when the server dies by whatever means. Python's preexec_fn would do it too, but is unsafe in a process with
+# threads.
 _BECOME_WORKER = """
 import os, sys
 parent, command = int(sys.argv[1]), sys.argv[2:]
@@ -51,7 +52,8 @@ def exit_sentence(returncode: int | None) -> str:
 class WorkerProcess:
     """`on_line` is called from a thread of this process with each line that the worker prints.
 
-    The worker's stdin is a pipe that nobody writes to: it closes when the server dies, and the worker ends itself.
+    The worker's stdin is a pipe that nobody writes to: it closes when the server dies, and the worker ends
+    itself.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A real server process with fake workers, and a small client that speaks to it, for the tests of the server."""
+"""A real server process with fake workers, and a small client for it, for the tests of the server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """A worker without torch: speaks the whole protocol, and misbehaves on request.
 
-Started by the real server through `MEZZOTINT_WORKER_MODULE`. What a job does is said by the first word of its prompt:
+Started by the real server through `MEZZOTINT_WORKER_MODULE`. What a job does is said by the first word of its
+prompt:
 
     normal    draw `count` grey pictures in `steps` steps; a second word sets the seconds of a step
     hang      stop answering anything, for ever, deaf to SIGTERM
@@ -242,8 +243,8 @@ class FakeWorker:
             return True
         self.send(
             m.JobSaved(
-                run_id=job.run_id, index=index, file=file, width=spec.width, height=spec.height, nbytes=len(data),
-                seed=spec.seed + index,
+                run_id=job.run_id, index=index, file=file, width=spec.width, height=spec.height,
+                nbytes=len(data), seed=spec.seed + index,
             )
         )  # fmt: skip
         return True

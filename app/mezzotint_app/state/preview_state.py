@@ -76,6 +76,11 @@ class PreviewState(QObject):
         if looked_at and self._newest is not None:
             self._pacer.request()
 
+    def stop(self) -> None:
+        """Read no more previews."""
+        self._newest = None
+        self._pacer.stop()
+
     def _on_snapshot(self, _snapshot: m.Snapshot) -> None:
         self._engine.set_preview_rate(self._settings.values.preview_hz)
 

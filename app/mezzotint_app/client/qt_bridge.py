@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from mezzotint_app.client.connection import EngineConnection
-from mezzotint_app.client.engine_process import DEFAULT_LINGER_S, obtain_engine
+from mezzotint_app.client.engine_process import (
+    DEFAULT_LINGER_S,
+    engine_is_alive,
+    obtain_engine,
+    wait_until_ended,
+)
 from mezzotint_app.client.event_batch import EventBatch
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.errors import InternalError, MezzotintError
@@ -90,6 +95,7 @@ class QtBridge(EngineClient):
         super().__init__(parent)
         self._linger_s = linger_s
         self._slots: SlotAccess | None = None
+        self._started: EngineFile | None = None
         self._is_closed = False
         self._batch = EventBatch()
         self._due: deque[Any] = deque()  # taken from the batch, not yet delivered
@@ -132,6 +138,15 @@ class QtBridge(EngineClient):
         if self._slots is not None:
             self._slots.close()
 
+    def stop_engine_if_ours(self, timeout_s: float) -> None:
+        """End an engine that was started here and that nobody else needs, and wait for its end. Blocks."""
+        engine = self._started
+        if engine is None or not engine_is_alive(engine):
+            return
+        self._connection.call(m.StopEngine(if_unused=True))
+        self.close()
+        wait_until_ended(engine, timeout_s)
+
     def call(self, body: Request, on_reply: OnReply | None = None, on_error: OnError | None = None) -> None:
         if self._is_closed:
             return
@@ -157,7 +172,10 @@ class QtBridge(EngineClient):
     # --- on the connection's thread ---------------------------------------------------------------------
 
     def _launch(self, stop: threading.Event) -> EngineFile:
-        return obtain_engine(self.home, linger_s=self._linger_s, stop=stop)[0]
+        engine, is_new = obtain_engine(self.home, linger_s=self._linger_s, stop=stop)
+        if is_new:
+            self._started = engine
+        return engine
 
     def _on_notice(self, notice: m.Notice) -> None:
         self._put(notice.body)

@@ -9,8 +9,9 @@ from typing import Any
 from PySide6.QtCore import QAbstractListModel, QMimeData, QModelIndex, QPersistentModelIndex, Qt, QUrl
 
 from mezzotint_app.state.gallery_state import GalleryState
+from mezzotint_sdk.records import ArtifactRecord
 
-__all__ = ["RECORD_ROLE", "GalleryModel"]
+__all__ = ["MOST_DRAGGED", "RECORD_ROLE", "GalleryModel"]
 
 RECORD_ROLE = Qt.ItemDataRole.UserRole
 LONGEST_TIP = 300
@@ -61,11 +62,15 @@ class GalleryModel(QAbstractListModel):
         )
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        """The pictures as files, for file managers, mail and other programs."""
         records = [self._gallery.record(index.row()) for index in indexes[:MOST_DRAGGED]]
-        paths = [record.path for record in records if record is not None and os.path.exists(record.path)]
+        return self.files_of([record for record in records if record is not None])
+
+    def files_of(self, records: Sequence[ArtifactRecord]) -> QMimeData:
+        """The pictures as files, for file managers, mail and other programs."""
         data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(path) for path in paths])
+        paths = [record.path for record in records if os.path.exists(record.path)]
+        if paths:
+            data.setUrls([QUrl.fromLocalFile(path) for path in paths])
         return data
 
     def _on_reset(self) -> None:

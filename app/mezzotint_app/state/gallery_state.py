@@ -1,7 +1,7 @@
 """The gallery: every picture in the store, newest first, of which only what is in view is fetched.
 
-100,000 pictures are 500 pages; the view says with `ensure` which rows it shows, and only their pages are asked
-for. What was asked for and has left the view again meanwhile is not asked for any more.
+100,000 pictures are 500 pages; the view says with `ensure` which rows it shows, and only their pages are
+asked for. What was wanted and has left the view again meanwhile is not asked for any more.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ __all__ = ["GalleryState"]
 
 IN_FLIGHT = 2  # pages asked for at once: enough to keep the engine busy, few enough to change one's mind
 KEPT_RUNS = 64
-COLLECT_ROWS = 1_000  # page size when ids of a long selection are gathered
+FEW = 50  # deleted at once, up to which rows are taken out one by one and the view keeps its place
+COLLECT_ROWS = 5_000  # page size when ids of a long selection are gathered; the engine gives no more at once
 
 
 class GalleryState(QObject):
@@ -46,12 +47,13 @@ class GalleryState(QObject):
     ) -> None:
         super().__init__(parent)
         self._client = client
-        self._runs = runs
         self._notices = notices
         self._rows = GalleryRows()
         self._held: list[ArtifactRecord] = []
         self._holds = False
         self._serial = 0  # rises with each new list; answers for an older one are dropped
+        self._is_reloading = False
+        self._new_meanwhile: list[ArtifactRecord] = []  # came while a reload was under way
         self._in_flight: set[int] = set()
         self._wanted: list[int] = []
         self._view = (0, 0)
@@ -146,8 +148,8 @@ class GalleryState(QObject):
         found: Callable[[RunRecord], None],
         failed: Callable[[MezzotintError], None] | None = None,
     ) -> None:
-        """The run that made a picture, from memory or from the engine."""
-        known = self._runs.run(run_id) or self._found_runs.get(run_id)
+        """The run that made a picture, whole. (Runs in events and snapshots may have shortened prompts.)"""
+        known = self._found_runs.get(run_id)
         if known is not None:
             found(known)
             return
@@ -166,14 +168,21 @@ class GalleryState(QObject):
         serial = self._serial
         self._in_flight.clear()
         self._wanted = []
+        self._is_reloading = True
 
         def arrived(page: m.ArtifactPage) -> None:
             if serial != self._serial:
                 return
+            self._is_reloading = False
             self._held = []  # the page has them
             if forget:
                 self._rows.forget()
             self._rows.start(page.artifacts, page.total)
+            # The engine reads pages beside its events: one may have come that the page doesn't have yet.
+            new, self._new_meanwhile = self._new_meanwhile, []
+            for record in new:
+                if self._matches(record):
+                    self._rows.add(record)
             self.is_loaded = True
             self.problem = ""
             self.reset.emit()
@@ -182,6 +191,7 @@ class GalleryState(QObject):
 
         def failed(error: MezzotintError) -> None:
             if serial == self._serial:
+                self._is_reloading = False
                 self.problem = error.message
                 self.changed.emit()
 
@@ -255,12 +265,17 @@ class GalleryState(QObject):
 
     def _on_event(self, event: m.Event) -> None:
         match event:
+            case m.ArtifactAdded() if self._is_reloading:
+                self._new_meanwhile.append(event.artifact)
             case m.ArtifactAdded() if self.is_loaded and self._matches(event.artifact):
                 if self._holds:
                     self._held.append(event.artifact)
                 else:
                     self._add(event.artifact)
                 self.changed.emit()
+            case m.ArtifactsDeleted() if self._is_reloading:
+                self._forget_selected(set(event.artifact_ids))
+                self.reload()  # the page under way may still have them
             case m.ArtifactsDeleted() if self.is_loaded:
                 self._remove(event.artifact_ids)
             case m.ArtifactsRestored() | m.RunsDeleted() | m.RunsRestored():
@@ -282,8 +297,9 @@ class GalleryState(QObject):
     def _remove(self, artifact_ids: Sequence[int]) -> None:
         gone = set(artifact_ids)
         self._held = [record for record in self._held if record.artifact_id not in gone]
-        known = [row for row in map(self.row_of, artifact_ids) if row >= 0] if len(gone) <= 50 else []
-        if len(known) < len(gone):  # some aren't in memory, so where the others move isn't known
+        known = [row for row in map(self.row_of, artifact_ids) if row >= 0] if len(gone) <= FEW else []
+        if len(known) < len(gone) or self._in_flight:
+            # Some aren't in memory, or a page under way may still have them: only a reload tells the rows.
             self._rows.remove(gone)
             self.reset.emit()
             self.reload()
@@ -295,7 +311,10 @@ class GalleryState(QObject):
                     self._rows.remove((record.artifact_id,))
                     self.rowsRemoved.emit()
             self.ensure(*self._view)
+        self._forget_selected(gone)
+        self.changed.emit()
+
+    def _forget_selected(self, gone: set[int]) -> None:
         left = [record for record in self.selected if record.artifact_id not in gone]
         if len(left) != len(self.selected):
             self.select(left)
-        self.changed.emit()

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class ThumbnailCache(Generic[T]):
-    """Key → value, with the size of each in bytes. The newest value stays, even if it alone is over the budget."""
+    """Key → value, with the size of each in bytes. The newest stays, even if it alone is over the budget."""
 
     def __init__(self, max_bytes: int) -> None:
         self._items: OrderedDict[Hashable, tuple[T, int]] = OrderedDict()

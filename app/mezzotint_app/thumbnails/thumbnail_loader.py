@@ -1,4 +1,4 @@
-"""Decodes pictures in the background, what is in view first, and never so many threads that a worker starves."""
+"""Decodes pictures in the background: what is in view first, and on so few threads that no worker starves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PictureRequest = tuple[Hashable, str, int]
 
 
 class _Results(QObject):
-    """Carries results from the pool to the GUI thread. Apart from the loader, so that a task never outlives it."""
+    """Carries results from the pool's threads to the GUI thread."""
 
     decoded = Signal(object, object, str)  # request, QImage, sentence
 
@@ -38,7 +38,10 @@ class _Task(QRunnable):
         except (OSError, ValueError, MemoryError) as error:
             log.info("picture %s could not be read: %s", path, error)
             image, problem = QImage(), f"The file {os.path.basename(path)} can't be read: {error}."
-        self._results.decoded.emit(self._request, image, problem)
+        try:
+            self._results.decoded.emit(self._request, image, problem)
+        except RuntimeError:
+            pass  # the window went away meanwhile
 
 
 class ThumbnailLoader(QObject):

@@ -164,7 +164,7 @@ class LiveEngine:
 
     def start_long_run(self) -> tuple[str, WorkerRecord]:
         """A run that would take minutes, already drawing, and the worker that draws it."""
-        (run_id,) = self.submit(emoji_spec(steps=5_000, prompt="long one"))
+        (run_id,) = self.submit(emoji_spec(steps=1_000, count=100, prompt="long one"))
         self.wait_for_step(run_id)
         worker = self.wait_until(lambda: self.worker("busy"), "a busy worker")
         return run_id, worker

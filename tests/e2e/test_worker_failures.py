@@ -35,10 +35,10 @@ def test_a_killed_worker_fails_its_run_and_the_next_one_is_drawn(engine: LiveEng
     assert engine.wait_for_end(done).state == "finished"
     picture = engine.artifacts(done)[0]
     before = digest(picture)
+    engine.wait_until(lambda: engine.worker("spare"), "a warm spare, which is started while nothing runs")
 
     run_id, worker = engine.start_long_run()
     (following,) = engine.submit(emoji_spec(prompt="next one"))
-    engine.wait_until(lambda: engine.worker("spare") or engine.worker("ready"), "a warm spare")
     killed = time.time()
     os.kill(worker.pid, signal.SIGKILL)
 

@@ -90,7 +90,7 @@ class _Mappings:
             raise SlotExpiredError(f"The mapped array {name} can't be opened: {error}.") from error
         finally:
             os.close(descriptor)
-        if mapping[: len(MAGIC)] != MAGIC:
+        if len(mapping) < PAYLOAD_OFFSET or mapping[: len(MAGIC)] != MAGIC:
             mapping.close()
             raise SlotExpiredError(f"{name} is not a mapped array of ours.")
         self._open[name] = mapping
@@ -193,10 +193,11 @@ class SlotReader:
     @staticmethod
     def _array(mapping: mmap.mmap, ref: ArrayRef) -> np.ndarray:
         try:
-            array: np.ndarray = np.ndarray(
-                ref.shape, dtype=np.dtype(ref.dtype), buffer=mapping, offset=PAYLOAD_OFFSET
-            )
-        except (TypeError, ValueError) as error:  # a shape or dtype that no array has
+            dtype = np.dtype(ref.dtype)
+            if dtype.hasobject or any(length < 0 for length in ref.shape):
+                raise ValueError("no array has that shape and dtype")
+            array: np.ndarray = np.ndarray(ref.shape, dtype=dtype, buffer=mapping, offset=PAYLOAD_OFFSET)
+        except (TypeError, ValueError) as error:
             raise SlotExpiredError(f"The mapped array {ref.slot} can't be read: {error}.") from error
         array.flags.writeable = False
         return array

@@ -150,7 +150,7 @@ class ClientHub:
         if hello.protocol != PROTOCOL_VERSION:
             error = ProtocolError(
                 f"This {hello.client} (version {hello.version}) speaks protocol {hello.protocol}, the "
-                f"running engine {PROTOCOL_VERSION}; stop it and start again, so that both are of one version."
+                f"running engine {PROTOCOL_VERSION}; stop it and start again, to have both of one version."
             )
             self._send(identity, Answer(request_id, Refused(error=error.info())))
             return

@@ -70,7 +70,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._source, timeout=5.0, isolation_level=None, check_same_thread=False, cached_statements=256
+            self._source, timeout=1.0, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")

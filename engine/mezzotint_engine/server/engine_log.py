@@ -14,6 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from mezzotint_sdk.prompt_text import well_formed
 from mezzotint_sdk.records import LogRecord
 
 __all__ = ["EngineLog"]
@@ -52,6 +55,9 @@ class EngineLog:
                 self._handler = None
 
     def add(self, line: LogRecord) -> None:
+        message = well_formed(line.message)
+        if message != line.message:  # names of files in another encoding, for one
+            line = msgspec.structs.replace(line, message=message, detail=well_formed(line.detail))
         self._lines.append(line)
         if self._handler is not None:
             text = f"[{line.topic}] {line.message}" + (f" (run {line.run_id})" if line.run_id else "")

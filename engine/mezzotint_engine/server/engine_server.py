@@ -72,7 +72,7 @@ class EngineServer:
         except OSError as error:
             try:
                 home.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if home.runtime.lstat().st_uid != os.getuid():
+                if hasattr(os, "getuid") and home.runtime.lstat().st_uid != os.getuid():
                     raise PermissionError(f"{home.runtime} belongs to another user")
                 os.listdir(home.root)
             except OSError as second:
@@ -111,10 +111,10 @@ class EngineServer:
         ledger = SlotLedger(home.slots, options.slot_limit_bytes)
         self._closers.append(ledger.close)
         hub = ClientHub(transport.clients, ledger, log, options.client_timeout_s)
-        pool = WorkerPool(options, self._loop, transport, hub, ledger, log)
-        control = RunControl(options, self._loop, hub, pool, ledger, runs, queue, artifacts, storage, log)
         background = Background(self._loop)
         self._closers.append(background.close)
+        pool = WorkerPool(options, self._loop, transport, hub, ledger, background, log)
+        control = RunControl(options, self._loop, hub, pool, ledger, runs, queue, artifacts, storage, log)
         context = EngineContext(
             home,
             log,
@@ -132,7 +132,8 @@ class EngineServer:
             set_linger=self._set_linger,
         )
         hub.on_call = RequestHandler(context).handle
-        hub.on_change = self._clients_changed
+        # later, not in the middle of an event that is being published
+        hub.on_change = lambda: self._loop.post(self._clients_changed)
         storage.on_change = self._storage_changed
         log.on_line = self._publish_line
         return context
@@ -161,7 +162,7 @@ class EngineServer:
         loop.every(CHECK_S, self._check)
         loop.every(CLIENTS_S, context.hub.check_liveness)
         loop.every(STORAGE_S, self._check_storage)
-        loop.call_later(FIRST_WORKER_S, context.pool.ensure_worker)
+        loop.call_later(FIRST_WORKER_S, context.pool.keep_warm)
         loop.post(context.control.dispatch)
         try:
             self._write_engine_file()
@@ -229,6 +230,7 @@ class EngineServer:
                 self._loop.stop()
             return
         context.control.dispatch()
+        self._keep_warm()
         active, waiting = len(context.control.active()), 0 if context.queue.paused else context.queue.length()
         context.pool.maybe_start_spare(active, waiting)
         if active or waiting or context.hub.clients:
@@ -260,8 +262,11 @@ class EngineServer:
 
     def _clients_changed(self) -> None:
         self._context.pool.refresh_previews()
+        self._keep_warm()
+
+    def _keep_warm(self) -> None:
         if any(_will_work(client) for client in self._context.hub.clients) and not self._stopping:
-            self._context.pool.ensure_worker()
+            self._context.pool.keep_warm()
 
     def _publish_line(self, line: LogRecord) -> None:
         if line.level != "debug":

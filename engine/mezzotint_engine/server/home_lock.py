@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from mezzotint_sdk.endpoint import read_engine_file
@@ -11,6 +12,10 @@ from mezzotint_sdk.errors import EngineError
 from mezzotint_sdk.home import Home
 
 __all__ = ["AlreadyRunningError", "HomeLock"]
+
+
+# An engine without its file is starting or ending: worth waiting for, its successor may be wanted at once.
+ENDING_S = 5.0
 
 
 class AlreadyRunningError(EngineError):
@@ -37,13 +42,12 @@ class HomeLock:
 
     def __init__(self, home: Home) -> None:
         self._descriptors: list[int] = []
-        self.home_is_read_only = False
         try:
             self._take(home, home.runtime / "engine.lock")
             try:
                 self._take(home, home.lock)
             except OSError:
-                self.home_is_read_only = True
+                pass  # read-only: the other lock must do
         except BaseException:
             self.release()
             raise
@@ -51,12 +55,18 @@ class HomeLock:
     def _take(self, home: Home, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self._descriptors.append(descriptor)
-        try:
-            _lock(descriptor)
-        except OSError as error:
-            engine = read_engine_file(home)
-            who = f"process {engine.pid}" if engine else "it is just starting or ending"
-            raise AlreadyRunningError(f"An engine already runs for {home.root} ({who}).") from error
+        deadline = time.monotonic() + ENDING_S
+        while True:
+            try:
+                _lock(descriptor)
+                return
+            except OSError as error:
+                engine = read_engine_file(home)
+                if engine is None and time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+                who = f"process {engine.pid}" if engine else "it is just starting or ending"
+                raise AlreadyRunningError(f"An engine already runs for {home.root} ({who}).") from error
 
     def release(self) -> None:
         for descriptor in self._descriptors:

@@ -202,9 +202,13 @@ class RunControl:
         self._pool.kill(active.worker, "The run was cancelled, and its worker was killed.", force=force)
 
     def cancel_all(self) -> None:
-        for run in self._runs.queued():
-            self._runs.save(msgspec.structs.replace(run, state="cancelled", finished=time.time()))
-            self.announce(msgspec.structs.replace(run, state="cancelled", finished=time.time()))
+        cancelled = [
+            msgspec.structs.replace(run, state="cancelled", finished=time.time())
+            for run in self._runs.queued()
+        ]
+        self._runs.save_all(cancelled)
+        for run in cancelled:
+            self.announce(run)
         self.queue_changed()
         for run_id in list(self._active):
             self.cancel(run_id)
@@ -246,7 +250,7 @@ class RunControl:
             return
         match message:
             case JobProgressed():
-                self._hub.publish_volatile(msgspec.convert(msgspec.structs.asdict(message), RunProgressed))
+                self._hub.publish_volatile(RunProgressed(**msgspec.structs.asdict(message)))
             case JobMeasured():
                 self._hub.publish_volatile(MetricsAdded(**msgspec.structs.asdict(message)))
             case JobSaved():
@@ -263,8 +267,10 @@ class RunControl:
             case JobFinished():
                 self._end(active, "finished", message.seconds, message.phases)
             case JobCancelled():
-                state: RunState = "cancelled" if active.cancelled else "interrupted"
-                self._end(active, state, message.seconds, message.phases)
+                if active.cancelled:
+                    self._end(active, "cancelled", message.seconds, message.phases)
+                else:
+                    self._end(active, "interrupted", message.seconds, message.phases, stopped_by_engine())
             case JobFailed():
                 self._end(active, "failed", message.seconds, message.phases, message.error)
             case WorkerLogged():

@@ -112,9 +112,15 @@ class RunStore:
 
     def save(self, run: RunRecord) -> None:
         """Write what changes in a run's life, or nothing. Raises StorageError when the disk is full."""
+        self.save_all([run])
+
+    def save_all(self, runs: Sequence[RunRecord]) -> None:
+        """Several runs, all or none. Raises StorageError."""
         with self._database.transaction() as connection:
-            self._update(connection, run)
-        self._unsaved.pop(run.run_id, None)
+            for run in runs:
+                self._update(connection, run)
+        for run in runs:
+            self._unsaved.pop(run.run_id, None)
 
     def save_or_keep(self, run: RunRecord) -> bool:
         """Like `save`, but a run that can't be written now is kept for later. True when it was written."""
@@ -129,10 +135,6 @@ class RunStore:
         """Write what could not be written before. Raises StorageError."""
         for run in list(self._unsaved.values()):
             self.save(run)
-
-    @property
-    def has_unsaved(self) -> bool:
-        return bool(self._unsaved)
 
     @staticmethod
     def _update(connection: sqlite3.Connection, run: RunRecord) -> None:

@@ -21,6 +21,7 @@ __all__ = ["SlotLedger", "clean_slots_folder"]
 
 KIB, MIB = 1024, 1024**2
 SIZE_CLASSES = (256 * KIB, 4 * MIB, 64 * MIB)
+SMALL_BYTES = 4 * MIB  # slots up to that are made at once
 # left free in the memory file system, which other programs use as well
 RESERVE_BYTES = 16 * MIB
 
@@ -62,6 +63,7 @@ class SlotLedger:
         self._limit_bytes = limit_bytes
         self._slots: dict[str, _Slot] = {}
         self._numbers = itertools.count()
+        self._reserved_bytes = 0
 
     @property
     def total_bytes(self) -> int:
@@ -76,8 +78,8 @@ class SlotLedger:
     def grant(self, worker_id: str, nbytes: int) -> SlotGranted:
         """A slot for `worker_id` to write `nbytes` into; with generation 0 when there is none to be had."""
         capacity = capacity_for(max(1, nbytes))
-        slot = next((s for s in self._slots.values() if s.is_free and s.capacity == capacity), None)
-        if slot is None:
+        slot = self._free_slot(capacity)
+        if slot is None and capacity <= SMALL_BYTES:
             slot = self._grown(capacity)
         if slot is None:
             return SlotGranted(slot="", generation=0, nbytes=0)
@@ -85,18 +87,58 @@ class SlotLedger:
         slot.writer = worker_id
         return SlotGranted(slot=slot.name, generation=slot.generation, nbytes=slot.capacity)
 
+    def _free_slot(self, capacity: int) -> _Slot | None:
+        return next(
+            (slot for slot in self._slots.values() if slot.is_free and slot.capacity == capacity), None
+        )
+
     def _grown(self, capacity: int) -> _Slot | None:
-        if self.total_bytes + capacity > self._limit_bytes:
-            self._shrink(self.total_bytes + capacity - self._limit_bytes)
-        try:
-            if self.total_bytes + capacity > self._limit_bytes or self._space() < capacity + RESERVE_BYTES:
-                return None
-            name = f"{next(self._numbers):05d}"
-            create_slot_file(self._folder / name, capacity)
-        except (StorageError, OSError):
+        if not self._has_room(capacity):
+            return None
+        name = self._new_name()
+        if not self.make_file(name, capacity):
             return None
         slot = self._slots[name] = _Slot(name, capacity)
         return slot
+
+    def _new_name(self) -> str:
+        return f"{next(self._numbers):05d}"
+
+    def _has_room(self, capacity: int) -> bool:
+        missing = self.total_bytes + self._reserved_bytes + capacity - self._limit_bytes
+        if missing > 0:
+            self._shrink(missing)
+        if self.total_bytes + self._reserved_bytes + capacity > self._limit_bytes:
+            return False
+        try:
+            return self._space() >= capacity + RESERVE_BYTES
+        except OSError:
+            return False
+
+    # --- large slots: making one of 64 MiB takes some 10 ms, which the I/O thread must not wait for --------
+
+    def reserve_large(self, capacity: int) -> str:
+        """The name for a new large slot; "" when none is needed, or there is no room for it.
+
+        The caller then runs `make_file` on another thread, and tells `finish_large` about it.
+        """
+        if capacity <= SMALL_BYTES or self._free_slot(capacity) is not None or not self._has_room(capacity):
+            return ""
+        self._reserved_bytes += capacity
+        return self._new_name()
+
+    def make_file(self, name: str, capacity: int) -> bool:
+        """Touches no state of the ledger; any thread may call it."""
+        try:
+            create_slot_file(self._folder / name, capacity)
+        except (StorageError, OSError):
+            return False
+        return True
+
+    def finish_large(self, name: str, capacity: int, *, made: bool) -> None:
+        self._reserved_bytes -= capacity
+        if made:
+            self._slots[name] = _Slot(name, capacity)
 
     def _space(self) -> int:
         return shutil.disk_usage(self._folder).free - PAYLOAD_OFFSET

@@ -103,7 +103,8 @@ class StorageWatch:
         if self._read_only:
             return (
                 f"The data folder {self._home.root} is read-only; finished work can be seen, but nothing "
-                "new can be made. Make it writable and restart the engine, or set MEZZOTINT_HOME to another folder."
+                "new can be made. Make it writable and restart the engine, or set MEZZOTINT_HOME to another "
+                "folder."
             )
         probe = self._home.root / ".write-probe"
         try:

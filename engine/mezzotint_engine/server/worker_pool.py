@@ -7,18 +7,20 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import psutil
 import zmq
 
 from mezzotint_engine.server import placement
+from mezzotint_engine.server.background import Background
 from mezzotint_engine.server.client_hub import ClientHub
 from mezzotint_engine.server.engine_log import EngineLog
 from mezzotint_engine.server.kill_ladder import end_tree, wait_for_device
 from mezzotint_engine.server.poll_loop import PollLoop
 from mezzotint_engine.server.server_options import ServerOptions
-from mezzotint_engine.server.slot_ledger import SlotLedger
+from mezzotint_engine.server.slot_ledger import SlotLedger, capacity_for
 from mezzotint_engine.server.transport import Transport
 from mezzotint_engine.server.worker_environment import worker_environment
 from mezzotint_engine.server.worker_process import WorkerProcess, exit_sentence
@@ -89,6 +91,7 @@ class WorkerPool:
         transport: Transport,
         hub: ClientHub,
         ledger: SlotLedger,
+        background: Background,
         log: EngineLog,
     ) -> None:
         self._options = options
@@ -96,6 +99,7 @@ class WorkerPool:
         self._transport = transport
         self._hub = hub
         self._ledger = ledger
+        self._background = background
         self._log = log
         self._workers: dict[str, Worker] = {}
         self._numbers = itertools.count(1)
@@ -171,6 +175,11 @@ class WorkerPool:
             return
         self._start()
 
+    def keep_warm(self) -> None:
+        """Have a worker ready for whoever is about to use one; not for ever when none can be started."""
+        if self._start_failures < MAX_START_FAILURES:
+            self.ensure_worker()
+
     def maybe_start_spare(self, active_runs: int, waiting_runs: int) -> None:
         live = [worker for worker in self.workers if worker.is_live]
         if active_runs or waiting_runs:
@@ -202,7 +211,7 @@ class WorkerPool:
                 arguments,
                 environment,
                 self._options.home.runtime,
-                lambda line: self._log.info("worker", f"{worker_id}: {line}"),
+                lambda line: self._log.debug("worker", f"{worker_id}: {line}"),
             )
         except EngineError as error:
             self._start_failed(error.message, "")
@@ -257,7 +266,7 @@ class WorkerPool:
                     )
                 )
             case SlotWanted():
-                self.send(worker, self._ledger.grant(worker.worker_id, message.nbytes))
+                self._grant_slot(worker, message.nbytes)
             case WorkerLogged() if not message.line.run_id:
                 self._log.add(message.line)
             case _:
@@ -313,6 +322,21 @@ class WorkerPool:
                 worker.unsent.clear()  # its connection is closed: its process has ended, or is about to
                 return
             del worker.unsent[0]
+
+    def _grant_slot(self, worker: Worker, nbytes: int) -> None:
+        """Exactly one SlotGranted for each SlotWanted; a large new slot is made on another thread first."""
+        capacity = capacity_for(nbytes)
+        name = self._ledger.reserve_large(capacity)
+        if not name:
+            self.send(worker, self._ledger.grant(worker.worker_id, nbytes))
+            return
+
+        def finish(done: Future[bool]) -> None:
+            self._ledger.finish_large(name, capacity, made=not done.cancelled() and done.result())
+            if worker.worker_id in self._workers:
+                self.send(worker, self._ledger.grant(worker.worker_id, nbytes))
+
+        self._background.read(lambda: self._ledger.make_file(name, capacity), finish)
 
     # --- previews -----------------------------------------------------------------------------------------
 

@@ -75,6 +75,7 @@ def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-u
     from mezzotint_app.client.qt_bridge import QtBridge
     from mezzotint_app.crash_notices import CrashNotices
     from mezzotint_app.first_picture import FirstPicture
+    from mezzotint_app.gui_garbage import GuiGarbage
     from mezzotint_app.look.style_sheet import install_look
     from mezzotint_app.main_window import MainWindow
     from mezzotint_app.state.app_state import build_app_state
@@ -92,6 +93,7 @@ def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-u
     signal.signal(signal.SIGINT, lambda number, frame: application.exit(130))
     signal.signal(signal.SIGTERM, lambda number, frame: application.exit(143))
     watch = BlockWatch()
+    garbage = GuiGarbage()
     install_look(application)
     window = MainWindow(state)
     window.show()
@@ -101,10 +103,12 @@ def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-u
     # Once the event loop has drawn the window: the engine's start must not take the processor from it.
     QTimer.singleShot(0, bridge.start)
     QTimer.singleShot(0, watch.start)
+    garbage.start()
     try:
         status: int = application.exec()
     finally:
         watch.stop()
+        garbage.stop()
         state.close()
         if is_offscreen:
             bridge.stop_engine_if_ours(STOP_ENGINE_S)

@@ -13,7 +13,7 @@ from mezzotint_app.look.icons import icon
 __all__ = ["DockArea", "Panel"]
 
 LEFT_PX, RIGHT_PX = 360, 300
-CANVAS_SHARE = 0.62  # of the height, above the plots
+CANVAS_SHARE = 0.56  # of the height, above the plots
 
 Flag = ads.CDockManager.eConfigFlag
 

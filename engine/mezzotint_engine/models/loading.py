@@ -6,6 +6,7 @@ Local files only, explicit dtype, never code from the folder.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +118,10 @@ def _from_folder(folder: Path, contents: ModelContents, dtype: str) -> Any:
 def _check_pickle(file: Path) -> None:
     """Refuse a pickle unless torch's restricted unpickler, which runs no code, can read all of it."""
     try:
-        torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # about old protocols: what they lead to is raised below
+            warnings.simplefilter("ignore", UserWarning)
+            torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelUnsafeError(
             f"The weight file {file.parent.name}/{file.name} is a pickle that could run code; "

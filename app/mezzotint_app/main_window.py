@@ -10,11 +10,12 @@ from mezzotint_app.commands import Command, CommandTable
 from mezzotint_app.dock_area import DockArea, Panel
 from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import theme_manager
-from mezzotint_app.panels import gallery_commands, generate_commands, queue_commands
+from mezzotint_app.panels import gallery_commands, generate_commands, open_files, queue_commands
 from mezzotint_app.panels.about_dialog import AboutDialog
 from mezzotint_app.panels.canvas_panel import CanvasPanel
 from mezzotint_app.panels.close_dialog import ask_on_close
 from mezzotint_app.panels.command_palette import CommandPalette
+from mezzotint_app.panels.drop_target import DropTarget
 from mezzotint_app.panels.gallery_panel import GalleryPanel
 from mezzotint_app.panels.generate_panel import GeneratePanel
 from mezzotint_app.panels.log_panel import LogPanel
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
             window_commands(self),
             queue_commands.COMMANDS,
             gallery_commands.COMMANDS,
+            open_files.COMMANDS,
             self._panel_commands(),
         ):
             self.commands.add(*commands)
@@ -79,6 +81,7 @@ class MainWindow(QMainWindow):
         self._palette = CommandPalette(self.commands, state, self)
         self._layout_path = state.home / LAYOUT_FILE
         self._is_shown = False
+        self.drop_target = DropTarget(self, state)
         restore_layout(self._layout_path, self, self.docks.manager)
         state.settings.changed.connect(self._on_setting)
         self._on_setting("theme")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import numpy as np
 from PySide6.QtCore import Qt
@@ -143,9 +144,7 @@ class CompareView(QWidget):
         )
         self._specs = {}
         for place, record in enumerate(self._records):
-            find_spec(
-                self._state, record, lambda spec, place=place: self._on_spec(place, spec), self._no_spec
-            )  # type: ignore[misc]
+            find_spec(self._state, record, partial(self._on_spec, place), self._no_spec)
 
     def _on_loaded(self, loaded: Loaded) -> None:
         one, why_one, other, why_other, self.difference = loaded

@@ -24,6 +24,7 @@ from mezzotint_app.state.notice_state import Notice, NoticeState
 __all__ = ["NoticeBar"]
 
 INFO_MS = 8_000  # an info goes by itself; warnings and errors stay until they are dismissed
+ASKING_MS = 30_000  # one with an action (Undo, "Queue 25 jobs") stays longer
 LONG_SENTENCE = 400
 DETAIL_PX = 160
 ICONS = {"info": ("info", "accent"), "warning": ("warning", "warning"), "error": ("error", "danger")}
@@ -146,4 +147,4 @@ class NoticeBar(QFrame):
             self.style().polish(self)
         self.show()
         if notice.level == "info":
-            self._timer.start()
+            self._timer.start(INFO_MS if notice.action is None else ASKING_MS)

@@ -158,12 +158,20 @@ class PlotsPanel(QWidget):
         if columns == self._columns or not self._cards:
             return
         self._columns = columns
-        for index, card in enumerate(self._cards):
+        for card in self._cards:
             self._grid.removeWidget(card)
-            self._grid.addWidget(card, index // columns, index % columns)
+        # the first card, time per step, is the one that people look at: it has the widest place
+        first, *others = self._cards
+        if columns == len(self._cards):
+            places = [(first, 0, 0, 1), *((card, 0, index + 1, 1) for index, card in enumerate(others))]
+        else:
+            places = [(first, 0, 0, columns)]
+            places += [(card, 1 + index // columns, index % columns, 1) for index, card in enumerate(others)]
+        for card, row, column, span in places:
+            self._grid.addWidget(card, row, column, 1, span)
         for column in range(len(self._cards)):
-            # the first card, time per step, is the one that people look at
-            self._grid.setColumnStretch(column, 0 if column >= columns else 2 if column == 0 else 1)
+            is_wide = column == 0 and columns == len(self._cards)
+            self._grid.setColumnStretch(column, 0 if column >= columns else 2 if is_wide else 1)
 
     def reset_views(self) -> None:
         for card in self._cards:

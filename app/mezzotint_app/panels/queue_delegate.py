@@ -61,9 +61,9 @@ class QueueDelegate(QStyledItemDelegate):
         return QSize(80, height + BAR_PX + SPACING // 2 if run.state in ACTIVE_STATES else height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: AnyIndex) -> None:
-        self._measure(option.font)  # type: ignore[attr-defined]
+        self._measure(option.font)
         theme = theme_manager().theme
-        rect: QRect = option.rect  # type: ignore[attr-defined]
+        rect: QRect = option.rect
         painter.save()
         heading = index.data(HEADING_ROLE)
         if heading is not None:
@@ -77,7 +77,7 @@ class QueueDelegate(QStyledItemDelegate):
         else:
             run = index.data(RUN_ROLE)
             if run is not None:
-                self._paint_run(painter, rect, option.state, run, theme)  # type: ignore[attr-defined]
+                self._paint_run(painter, rect, option.state, run, theme)
         painter.restore()
 
     def _paint_run(

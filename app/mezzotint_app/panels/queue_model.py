@@ -234,7 +234,7 @@ class QueueModel(QAbstractListModel):
         self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: AnyIndex
     ) -> bool:
         if self.canDropMimeData(data, action, row, column, parent):
-            ids = data.data(MIME).data().decode().split("\n")
+            ids = bytes(data.data(MIME).data()).decode().split("\n")
             below = self.run_at(row)
             before = below.run_id if below is not None and below.state == "queued" else ""
             self.dropped.emit(ids, before)

@@ -1,8 +1,8 @@
 """The gallery's grid: equal tiles, so that the place of each is arithmetic and 100,000 cost what is in view.
 
 It is a QListView only by name: for screen readers it is a list, and selection, keyboard and drag are Qt's.
-Its layout is not used, since that walks all rows: with 100,000 of them it took 60 to 120 ms at each new picture
-and each resize.
+Its layout is not used, since that walks all rows: with 100,000 of them it took 60 to 120 ms at each new
+picture and each resize.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 
 
 class ThumbnailGrid(QListView):
-    """Tiles of `edge` logical pixels. Tells the state which rows are in view, and asks for their thumbnails."""
+    """Tiles of `edge` logical pixels. Tells the state which rows are in view, and asks for their pictures."""
 
     opened = Signal(int)  # row that was double-clicked or entered
     viewChanged = Signal()  # scrolled, or another size
@@ -219,7 +219,9 @@ class ThumbnailGrid(QListView):
 
     def selected_ranges(self) -> list[tuple[int, int]]:
         """The selected rows as (first, last), from top to bottom; 100,000 selected rows are one range."""
-        return sorted((chosen.top(), chosen.bottom()) for chosen in self.selectionModel().selection())
+        selection = self.selectionModel().selection()
+        chosen = [selection.at(place) for place in range(selection.count())]
+        return sorted((rows.top(), rows.bottom()) for rows in chosen)
 
     def selected_records(self, most: int) -> list[ArtifactRecord]:
         """Selected pictures in memory, the current one first, then from top to bottom, `most` at most."""

@@ -15,6 +15,7 @@ __all__ = ["PHASES", "PhasePlot"]
 
 PHASES = ("load", "encode", "denoise", "decode", "save")
 BAR_THICKNESS = 0.62
+ROOM_FOR_VALUES_PX = 60  # right of the longest bar
 
 
 class PhasePlot(PlotCard):
@@ -24,7 +25,11 @@ class PhasePlot(PlotCard):
         self.seconds_ms: dict[str, float] = {}
         self._bars = pg.BarGraphItem(x0=[], y=[], width=[], height=BAR_THICKNESS)
         self.plot.addItem(self._bars)
+        self._values = [pg.TextItem(anchor=(0, 0.5)) for _ in PHASES]
+        for text in self._values:
+            self.plot.addItem(text, ignoreBounds=True)
         self._cross.setAngle(0)
+        self.plot.hideAxis("bottom")  # the bars carry their values
         self.axis_y.setTicks([list(enumerate(PHASES))])
         self.box.invertY(True)  # in the order of time, from the top
         self.box.setMouseEnabled(x=False, y=False)
@@ -42,7 +47,13 @@ class PhasePlot(PlotCard):
         rows = list(range(len(PHASES)))
         self._bars.setOpts(x0=[0] * len(rows), y=rows, width=widths, height=BAR_THICKNESS)
         whole = sum(widths)
-        self.box.setXRange(0, max(max(widths), 1e-3) * 1.05, padding=0)
+        for row, text in enumerate(self._values):
+            text.setText(self.value_text(widths[row]) if PHASES[row] in totals else "")
+            text.setPos(widths[row], row)
+        longest = max(max(widths), 1e-3)
+        self.box.setXRange(
+            0, longest * (1.0 + ROOM_FOR_VALUES_PX / max(self.plot.width() - 128, 40)), padding=0
+        )
         self.box.setYRange(-0.5, len(PHASES) - 0.5, padding=0)
         self.set_summary(f"{self.value_text(whole)} in all" if whole else "")
 
@@ -63,7 +74,9 @@ class PhasePlot(PlotCard):
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
-        self.plot.showGrid(x=True, y=False, alpha=0.18 if theme.is_dark else 0.22)
+        self.plot.showGrid(x=False, y=False)
+        for text in self._values:
+            text.setColor(theme.muted)
         colors = theme.plot_colors
         brushes = [pg.mkBrush(colors[index % len(colors)]) for index in range(len(PHASES))]
         self._bars.setOpts(brushes=brushes, pen=pg.mkPen(None))

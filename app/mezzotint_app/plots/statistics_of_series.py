@@ -38,5 +38,5 @@ def clip_limit(values: Floats) -> float | None:
     if len(finite) < 4:
         return None
     quarter, three_quarters = np.percentile(finite, [25, 75])
-    limit = float(three_quarters + 6.0 * max(three_quarters - quarter, 0.05 * abs(three_quarters)))
+    limit = float(three_quarters + 6.0 * max(three_quarters - quarter, 0.25 * abs(three_quarters)))
     return limit if float(finite.max()) > 1.25 * limit > 0 else None

@@ -1,10 +1,10 @@
 """Collects Python's cyclic garbage on the GUI thread only.
 
-Python runs its collector in whichever thread happens to allocate. Where that is not the GUI thread, and a widget
-is part of the garbage, Qt's objects are destroyed in the wrong thread: timers complain, and sooner or later the
-process crashes (seen with PySide 6.11: "QBasicTimer::start: Timers cannot be started from another thread", then a
-segmentation fault). So the automatic collector is off while the window is there, and a timer does its work with
-the same thresholds.
+Python runs its collector in whichever thread happens to allocate. Where that is not the GUI thread, and a
+widget is part of the garbage, Qt's objects are destroyed in the wrong thread: timers complain, and sooner
+or later the process crashes (seen with PySide 6.11: "QBasicTimer::start: Timers cannot be started from
+another thread", then a segmentation fault). So the automatic collector is off while the window is there,
+and a timer does its work with the same thresholds.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class GuiGarbage(QObject):
     def start(self) -> None:
         self._was_enabled = gc.isenabled()
         gc.disable()
-        # What start-up made (modules, classes, the window) lives as long as the process: a full collection that
-        # walks it all takes longer than a frame.
+        # What start-up made (modules, classes, the window) lives as long as the process, and a full collection
+        # that walks it all takes longer than a frame.
         gc.freeze()
         self._timer.start()
 

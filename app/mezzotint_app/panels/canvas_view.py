@@ -129,7 +129,7 @@ class CanvasView(QWidget):
 
     @property
     def place(self) -> tuple[float | None, QPointF]:
-        """Zoom (None is fitted) and the middle of the view in parts of the picture: for a view beside this."""
+        """Zoom (None is fitted) and the middle of the view in parts of the picture, for a view beside it."""
         return self._zoom, QPointF(self._middle)
 
     def show_place(self, place: tuple[float | None, QPointF]) -> None:

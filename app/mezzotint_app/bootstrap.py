@@ -13,6 +13,10 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 __all__ = ["main"]
 
@@ -68,7 +72,7 @@ def _run_app(*, is_offscreen: bool) -> int:
     return _run_window(application, is_offscreen=is_offscreen)
 
 
-def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-untyped-def]
+def _run_window(application: QApplication, *, is_offscreen: bool) -> int:
     from PySide6.QtCore import QTimer
 
     from mezzotint_app.block_watch import BlockWatch
@@ -78,6 +82,7 @@ def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-u
     from mezzotint_app.gui_garbage import GuiGarbage
     from mezzotint_app.look.style_sheet import install_look
     from mezzotint_app.main_window import MainWindow
+    from mezzotint_app.qt_messages import install_qt_messages, remove_qt_messages
     from mezzotint_app.state.app_state import build_app_state
     from mezzotint_app.state.log_state import AppLogHandler
     from mezzotint_sdk.home import Home
@@ -90,6 +95,7 @@ def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-u
     logging.getLogger("mezzotint_app").setLevel(logging.INFO)
     crashes = CrashNotices(state.notices, lambda: application.exit(130))
     crashes.install()
+    install_qt_messages()
     signal.signal(signal.SIGINT, lambda number, frame: application.exit(130))
     signal.signal(signal.SIGTERM, lambda number, frame: application.exit(143))
     watch = BlockWatch()
@@ -113,6 +119,7 @@ def _run_window(application, *, is_offscreen: bool) -> int:  # type: ignore[no-u
         if is_offscreen:
             bridge.stop_engine_if_ours(STOP_ENGINE_S)
         bridge.close()
+        remove_qt_messages()
         crashes.restore()
         logging.getLogger().removeHandler(log_handler)
     return status

@@ -67,12 +67,15 @@ class ImageGeneration:
         seed = picture_spec(self._spec, index).seed
         with self._watched_steps(), torch.inference_mode():
             try:
-                return pipeline(**self._arguments, generator=torch.Generator("cpu").manual_seed(seed)).images[
-                    0
-                ]
+                generator = torch.Generator("cpu").manual_seed(seed)
+                drawn: Image.Image = pipeline(**self._arguments, generator=generator).images[0]
             finally:
                 # an interrupted pipeline leaves its parts where offloading put them
                 pipeline.maybe_free_model_hooks()
+        if self._spec.mode == "inpaint":
+            # the autoencoder changes all pixels a little; what is to be kept is kept to the bit
+            return Image.composite(drawn, self._arguments["image"], self._arguments["mask_image"])
+        return drawn
 
     def save(
         self,

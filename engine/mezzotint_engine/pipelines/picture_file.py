@@ -49,14 +49,21 @@ def save_picture(path: Path, picture: Image.Image, info: PngImagePlugin.PngInfo)
         _sync_folder(path.parent)
         return nbytes
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
         reason = error.strerror or str(error)
         raise StorageError(
             f"The picture can't be saved in {path.parent} ({reason}); free some space or check the folder."
         ) from error
     except BaseException:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
         raise
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass  # a place that can't be written has nothing of ours either
 
 
 def _sync_folder(folder: Path) -> None:

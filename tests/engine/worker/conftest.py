@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before diffusers is imported anywhere: no progress bars in the tests' output either.
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+from mezzotint_engine.worker.job_runner import JobRunner
+from tests.engine.worker.fake_server import FakeChannel
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> FakeChannel:
+    return FakeChannel(tmp_path)
+
+
+@pytest.fixture
+def runner(channel: FakeChannel) -> JobRunner:
+    return JobRunner(channel.send)

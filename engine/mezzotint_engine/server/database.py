@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from mezzotint_engine.server.store_schema import migrate
+from mezzotint_engine.server.store_schema import check_version, migrate
 from mezzotint_sdk.errors import StorageError
 
 __all__ = ["Database"]
@@ -50,6 +50,7 @@ class Database:
             self._source = self._copied(copy_folder or path.parent)
         try:
             self._writer = self._connect()
+            check_version(self._writer)  # before anything is written to a newer one
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
             migrate(self._writer)

@@ -10,7 +10,7 @@ import sqlite3
 
 from mezzotint_sdk.errors import StorageError
 
-__all__ = ["SCHEMA_VERSION", "migrate"]
+__all__ = ["SCHEMA_VERSION", "check_version", "migrate"]
 
 _FIRST = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -62,15 +62,20 @@ MIGRATIONS = (_FIRST,)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to `SCHEMA_VERSION`. Raises StorageError when a newer Mezzotint wrote it."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+def check_version(connection: sqlite3.Connection) -> int:
+    """The database's version. Raises StorageError when a newer Mezzotint wrote it."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise StorageError(
             f"The data folder was written by a newer Mezzotint (its database has version {version}, "
             f"this one reads up to {SCHEMA_VERSION}); use that one, or another MEZZOTINT_HOME."
         )
-    for number in range(version, SCHEMA_VERSION):
+    return version
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to `SCHEMA_VERSION`. Raises StorageError."""
+    for number in range(check_version(connection), SCHEMA_VERSION):
         # one script, one transaction: a kill in between leaves the older version whole
         connection.executescript(
             f"BEGIN IMMEDIATE;\n{MIGRATIONS[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,26 +96,26 @@ def test_a_full_data_folder(small_home: Path) -> None:
         assert client.get(m.ListRuns()).total == 4
 
 
-def test_a_run_that_ends_while_nothing_can_be_written_is_recorded_later(small_home: Path) -> None:
+def test_a_worker_that_is_lost_while_nothing_can_be_written_is_recorded_later(small_home: Path) -> None:
     with running_engine(small_home) as engine:
         client = engine.client()
-        client.get(m.SetLinger(seconds=-1))
-        (run_id,) = client.submit("normal 0.05", steps=40, width=8, height=8)
+        (run_id,) = client.submit("normal 0.05", steps=10_000)
         client.until(lambda n: isinstance(n.body, m.RunProgressed), "progress")
-        assert _mount("-o", "remount,ro", str(small_home))
-        try:
-            assert client.until_final(run_id).state == "failed"
-            page = client.get(m.ListRuns())
-            assert [run.state for run in page.runs] == ["failed"]
-            with pytest.raises(StorageError):
-                client.submit("normal")
-            with pytest.raises(StorageError):
-                client.get(m.PauseQueue())
-        finally:
-            assert _mount("-o", "remount,rw", str(small_home))
+        filler = fill(small_home)
+        os.kill(next(w.pid for w in client.status().workers if w.state == "busy"), signal.SIGKILL)
+        assert client.until_final(run_id).state == "failed"
+        assert [run.state for run in client.get(m.ListRuns()).runs] == ["failed"], (
+            "also while it can't be written"
+        )
+        until_writable(client, False)
+        filler.unlink()
         until_writable(client, True)
         (again,) = client.get(m.RetryRun(run_id=run_id)).run_ids
-        assert client.until_final(again).state == "finished"
+        client.until_state(again, "running")
+        client.get(m.CancelRun(run_id=again))
+        client.until_final(again)
+    with running_engine(small_home) as engine:
+        assert engine.client().get(m.GetRun(run_id=run_id)).run.state == "failed"
 
 
 def test_a_home_that_is_read_only_from_the_start_can_be_read(small_home: Path) -> None:
@@ -189,8 +191,6 @@ def test_a_database_that_can_not_be_used_is_left_alone(mezzotint_home: Path, dam
     if damage == "garbage":
         database.write_bytes(b"this is no database" * 1000)
     else:
-        import sqlite3
-
         with sqlite3.connect(database) as connection:
             connection.execute("PRAGMA user_version = 999")
         connection.close()

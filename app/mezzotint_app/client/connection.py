@@ -5,13 +5,11 @@ Qt-free: the command line and the tests use it as it is, the window through `qt_
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
 import socket as sockets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Literal
@@ -20,6 +18,7 @@ import zmq
 
 from mezzotint_app.client.engine_process import engine_is_alive, find_engine
 from mezzotint_app.client.engine_socket import EngineSocket
+from mezzotint_app.client.pending_calls import PendingCalls
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.endpoint import EngineFile
 from mezzotint_sdk.errors import (
@@ -93,12 +92,7 @@ class EngineConnection:
         self._on_state = on_state
         self._on_snapshot = on_snapshot
         self._launch = launch
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()  # guards the four below
-        self._pending: dict[int, Future[Any]] = {}
-        self._outgoing: deque[bytes] = deque()
-        self._accepts = True  # before the first handshake calls wait; while the engine is lost they fail
-        self._refusal: MezzotintError = EngineLostError(CLOSED)
+        self._calls = PendingCalls(self._wake)
         self._closing = threading.Event()
         self._first: Future[m.Welcome] = Future()
         self._state: tuple[str, str] = ("", "")
@@ -149,23 +143,7 @@ class EngineConnection:
 
         A connection that is lost fails it with EngineLostError. Don't wait for it in a callback of ours.
         """
-        future: Future[Any] = Future()
-        number = next(self._numbers)
-        try:
-            data = CALLS.encode(m.Call(number, body))
-        except BadMessageError as error:
-            future.set_exception(error)
-            return future
-        with self._lock:
-            refusal = None if self._accepts else self._refusal
-            if refusal is None:
-                self._pending[number] = future
-                self._outgoing.append(data)
-        if refusal is not None:
-            future.set_exception(refusal)
-        else:
-            self._wake()
-        return future
+        return self._calls.add(body)
 
     def close(self) -> None:
         """Say goodbye and end the thread. Calls under way fail with EngineLostError."""
@@ -174,7 +152,7 @@ class EngineConnection:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self._refuse(EngineLostError(CLOSED))
+        self._calls.refuse(EngineLostError(CLOSED))
         self._wake_reader.close()
         self._wake_writer.close()
 
@@ -203,7 +181,7 @@ class EngineConnection:
                 attempt = 0 if time.monotonic() - began > STEADY_S else attempt + 1
                 self._pause(attempt)
         finally:
-            self._refuse(EngineLostError(CLOSED))
+            self._calls.refuse(EngineLostError(CLOSED))
             context.term()
 
     def _pause(self, attempt: int) -> None:
@@ -244,7 +222,7 @@ class EngineConnection:
     def _lose(self, error: MezzotintError) -> None:
         if self._closing.is_set():
             error = EngineLostError(CLOSED)
-        self._refuse(
+        self._calls.refuse(
             error if isinstance(error, EngineError) else EngineLostError(error.message, error.detail)
         )
         if not self._first.done():
@@ -257,16 +235,6 @@ class EngineConnection:
             self._tell("failed", error.message)
         else:
             self._tell("lost", error.message)
-
-    def _refuse(self, error: MezzotintError) -> None:
-        """Fail what waits for an answer, and what is asked from now on."""
-        with self._lock:
-            self._accepts = False
-            self._refusal = error
-            pending, self._pending = self._pending, {}
-            self._outgoing.clear()
-        for future in pending.values():
-            _resolve(future, error)
 
     def _tell(self, state: ConnectionState, sentence: str) -> None:
         if (state, sentence) != self._state:
@@ -349,8 +317,7 @@ class EngineConnection:
         self._gap_seq = 0
         self._may_launch = True
         self._launch_failures = 0
-        with self._lock:
-            self._accepts = True
+        self._calls.accept()
         if self._on_snapshot is not None:
             self._snapshot_at = 0.0
         self._tell("connected", CONNECTED)
@@ -358,9 +325,7 @@ class EngineConnection:
             self._first.set_result(welcome)
 
     def _send_outgoing(self, socket: EngineSocket) -> None:
-        with self._lock:
-            waiting, self._outgoing = self._outgoing, deque()
-        for data in waiting:
+        for data in self._calls.take_outgoing():
             socket.send(data)
 
     def _receive(self, data: bytes) -> None:
@@ -372,11 +337,7 @@ class EngineConnection:
             return
         match message:
             case m.Answer(request_id=number, body=body):
-                with self._lock:
-                    future = self._pending.pop(number, None)
-                if future is not None:
-                    refused = error_from_info(body.error) if isinstance(body, m.Refused) else None
-                    _resolve(future, refused or body)
+                self._calls.answer(number, body)
             case m.Notice():
                 self._take_notice(message)
 
@@ -438,12 +399,3 @@ def _ends_soon(engine: EngineFile) -> bool:
             return True
         time.sleep(0.02)
     return False
-
-
-def _resolve(future: Future[Any], result: object) -> None:
-    if not future.set_running_or_notify_cancel():
-        return  # nobody waits any more
-    if isinstance(result, MezzotintError):
-        future.set_exception(result)
-    else:
-        future.set_result(result)

@@ -37,6 +37,8 @@ CLOCK_SLACK_S = (
     5.0  # between a process's start and the time its file names, on clocks that were set meanwhile
 )
 KEPT_LINES = 30
+ALREADY_RUNNING = 3  # exit status of an engine whose home has one; that one may be about to write its file
+PATIENCE_S = 10.0
 
 # Engines that this process started. They outlive it, and a Popen that goes away before its process complains.
 _started: list[subprocess.Popen[bytes]] = []
@@ -117,12 +119,13 @@ def wait_until_ended(engine: EngineFile, timeout_s: float) -> bool:
 
 def _wait_ready(home: Home, process: subprocess.Popen[bytes], log: Path, stop: threading.Event) -> EngineFile:
     deadline = time.monotonic() + START_TIMEOUT_S
+    patience = time.monotonic() + PATIENCE_S
     while True:
         engine = find_engine(home)
         if engine is not None:
             return engine  # ours, or one that somebody else started by hand just before it
         status = process.poll()
-        if status is not None:
+        if status is not None and not (status == ALREADY_RUNNING and time.monotonic() < patience):
             raise _start_failure(status, log)
         if time.monotonic() > deadline:
             process.kill()

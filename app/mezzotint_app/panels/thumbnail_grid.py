@@ -45,6 +45,7 @@ PADDING = SPACING // 2
 LEAST_CACHE_BYTES = 12 * 2**20
 SCREENS_KEPT = 3  # screens of thumbnails that stay in memory, when they need more than the least
 WANT_HZ = 30.0
+PIXEL_STEP = 32
 LONGEST_DRAG_PIXMAP = 96
 
 AnyIndex = QModelIndex | QPersistentModelIndex
@@ -66,6 +67,7 @@ class ThumbnailGrid(QListView):
         self._cache: ThumbnailCache[QPixmap] = ThumbnailCache(LEAST_CACHE_BYTES)
         self._problems: dict[int, str] = {}
         self.painted_tiles = 0
+        self._top_row = 0
         self._loader = ThumbnailLoader(self)
         self._loader.loaded.connect(self._on_loaded)
         self._pacer = Pacer(WANT_HZ, self)
@@ -99,7 +101,6 @@ class ThumbnailGrid(QListView):
             self.setMinimumWidth(edge + 40)
             self.updateGeometries()
             self.verticalScrollBar().setValue(top // self._columns() * self._cell())
-            self._cache.clear()
             self.viewport().update()
             self._pacer.request()
 
@@ -115,11 +116,12 @@ class ThumbnailGrid(QListView):
         """Why a picture in view has no thumbnail, one sentence; "" when all is well."""
         return self._problems.get(artifact_id, "")
 
-    def _cell(self) -> int:
-        return self._edge + 2 * PADDING
-
     def _columns(self) -> int:
-        return max(1, self.viewport().width() // self._cell())
+        return max(1, round(self.viewport().width() / (self._edge + 2 * PADDING)))
+
+    def _cell(self) -> int:
+        """Height of a line: tiles are squares that fill the width, so they are a little larger or smaller."""
+        return max(self._edge // 2, self.viewport().width() // self._columns())
 
     def _count(self) -> int:
         return self._model.rowCount()
@@ -282,15 +284,15 @@ class ThumbnailGrid(QListView):
         bar.setRange(0, max(0, lines * cell - room))
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self._top_row = self.visible_rows()[0]
         self.viewport().update()
         self._pacer.request()
         self.viewChanged.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        before = max(1, event.oldSize().width() // self._cell()) if event.oldSize().isValid() else 0
-        top = self.verticalOffset() // self._cell() * before
+        top = self._top_row
         self.updateGeometries()
-        if before and before != self._columns():  # what was on top stays there
+        if top:  # what was on top stays there
             self.verticalScrollBar().setValue(top // self._columns() * self._cell())
         self.viewport().update()
         self._pacer.request()
@@ -341,7 +343,9 @@ class ThumbnailGrid(QListView):
         self._pacer.request()
 
     def _pixels(self) -> int:
-        return max(1, round(self._edge * self.devicePixelRatioF()))
+        """Longest side of thumbnails in device pixels, in coarse steps: resizing must not decode all anew."""
+        pixels = (self._cell() - 2 * PADDING) * self.devicePixelRatioF()
+        return max(1, -(-round(pixels) // PIXEL_STEP)) * PIXEL_STEP
 
     def _key(self, record: ArtifactRecord) -> tuple[int, int]:
         return record.artifact_id, self._pixels()

@@ -44,6 +44,7 @@ class EnginePeer:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
+        self._socket.sndhwm = 0  # what is published must arrive, or not be numbered
         keys: dict[str, str] = {}
         home.ensure()
         if curve:

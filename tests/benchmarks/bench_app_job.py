@@ -51,9 +51,7 @@ def measure(quick: bool) -> list[Result]:
                     return time.perf_counter() - began
 
                 pictures = "1 picture" if count == 1 else f"{count} pictures"
-                what = (
-                    f"a job of {pictures} through app and engine, against a bare script"
-                )
+                what = f"a job of {pictures} through app and engine, against a bare script"
                 rounds = 3 if quick else 15
                 result = compare(
                     f"job-{count}", what, plain, through_app, target=1.05, rounds=rounds, warm_ups=2

@@ -41,7 +41,7 @@ class LoadedModel:
     dtype: str
     nbytes: int
     base: Any
-    scheduler_config: dict[str, Any]
+    scheduler: Any  # the model's own, as it was loaded: pipelines get others in its place
     pipelines: dict[str, Any] = field(default_factory=dict)
 
     def pipeline(self, mode: str) -> Any:
@@ -101,7 +101,7 @@ def load_model(
         ) from error
     base.set_progress_bar_config(disable=True)
     nbytes = sum(_size_of(part) for part in base.components.values())
-    return LoadedModel(folder, family, device, dtype, nbytes, base, dict(base.scheduler.config))
+    return LoadedModel(folder, family, device, dtype, nbytes, base, base.scheduler)
 
 
 def _from_folder(folder: Path, contents: ModelContents, dtype: str) -> Any:

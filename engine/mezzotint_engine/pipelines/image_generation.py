@@ -24,7 +24,7 @@ from mezzotint_engine.pipelines.input_images import load_image, load_mask
 from mezzotint_engine.pipelines.picture_file import png_text, save_picture
 from mezzotint_engine.pipelines.prompt_shortening import clean_prompt, shorten_prompt
 from mezzotint_engine.pipelines.run_listener import RunListener
-from mezzotint_engine.pipelines.scheduler_choice import make_scheduler
+from mezzotint_engine.pipelines.scheduler_choice import check_steps, make_scheduler
 from mezzotint_sdk import phases
 from mezzotint_sdk.errors import BadInputError, MezzotintError
 from mezzotint_sdk.job_spec import GenerateSpec, picture_spec
@@ -51,6 +51,7 @@ class ImageGeneration:
         self._clock = clock
         self._pipeline = model.pipeline(spec.mode)
         self._arguments = self._fixed_arguments(inputs_folder)
+        check_steps(make_scheduler(model.scheduler, spec.scheduler), spec.steps)
         self._index = 0
         self._global_step = 0
         self._steps = spec.steps
@@ -63,7 +64,7 @@ class ImageGeneration:
         self._clock.enter(phases.ENCODE)
         self._listener.progressed(phases.ENCODE, 0, 1, index, 0.0, self._eta(0))
         pipeline = self._pipeline
-        pipeline.scheduler = make_scheduler(pipeline, self._spec.scheduler, self._model.scheduler_config)
+        pipeline.scheduler = make_scheduler(self._model.scheduler, self._spec.scheduler)
         seed = picture_spec(self._spec, index).seed
         with self._watched_steps(), torch.inference_mode():
             try:

@@ -9,13 +9,13 @@ import diffusers
 
 from mezzotint_sdk.errors import BadInputError
 
-__all__ = ["make_scheduler", "scheduler_names"]
+__all__ = ["check_steps", "make_scheduler", "scheduler_names"]
 
 
-def scheduler_names(pipeline: Any) -> dict[str, type]:
-    """Class names of the schedulers that a pipeline takes, where what they need is installed."""
-    found = {type(pipeline.scheduler).__name__: type(pipeline.scheduler)}
-    for cls in pipeline.scheduler.compatibles:
+def scheduler_names(own: Any) -> dict[str, type]:
+    """Class names that can stand for a model's own scheduler, where what they need is installed."""
+    found = {type(own).__name__: type(own)}
+    for cls in own.compatibles:
         # diffusers puts a dummy in the place of a class whose packages are missing
         if not cls.__module__.startswith("diffusers.utils.dummy") and _usable(cls):
             found[cls.__name__] = cls
@@ -27,17 +27,32 @@ def _usable(cls: type) -> bool:
     return cls.__name__ != "LMSDiscreteScheduler" or diffusers.utils.is_scipy_available()
 
 
-def make_scheduler(pipeline: Any, name: str, own_config: dict[str, Any]) -> Any:
-    """A fresh scheduler; "" is the model's own class. Fresh each time, because schedulers carry state.
+def make_scheduler(own: Any, name: str) -> Any:
+    """A fresh scheduler in the place of the model's own; "" is its class. Fresh, because they carry state.
 
     Raises BadInputError for a name that the model does not take, with the nearest one that it does.
     """
-    known = scheduler_names(pipeline)
-    own = str(own_config.get("_class_name", type(pipeline.scheduler).__name__))
-    name = name or own
+    known = scheduler_names(own)
+    name = name or type(own).__name__
     if name not in known:
         folded = {other.lower(): other for other in known}
         near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.4)
         hint = f"did you mean {folded[near[0]]}?" if near else f"it takes {', '.join(sorted(known))}."
         raise BadInputError(f"The model does not take the scheduler {name[:80]!r}; {hint}")
-    return known[name].from_config(own_config)  # type: ignore[attr-defined]
+    # Its first steps by Runge-Kutta need four; without them (as Stable Diffusion ships it) any number goes.
+    options = {"skip_prk_steps": True} if name == "PNDMScheduler" and name != type(own).__name__ else {}
+    return known[name].from_config(own.config, **options)  # type: ignore[attr-defined]
+
+
+def check_steps(scheduler: Any, steps: int) -> None:
+    """Raise BadInputError where a scheduler can't make so many steps: few make more than were trained."""
+    if getattr(scheduler.config, "use_dynamic_shifting", False):
+        return  # needs the picture's size to say; it takes any number
+    try:
+        scheduler.set_timesteps(steps)
+    except (ValueError, IndexError, RuntimeError) as error:
+        trained = getattr(scheduler.config, "num_train_timesteps", 1000)
+        hint = f"at most {trained}" if steps > trained else "some more"
+        raise BadInputError(
+            f"{type(scheduler).__name__} can't draw in {steps} steps; use {hint}.", detail=str(error)
+        ) from error

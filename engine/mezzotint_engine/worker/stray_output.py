@@ -101,4 +101,6 @@ def route_logs(handler: logging.Handler) -> None:
         library.enable_propagation()
         library.set_verbosity_warning()
     warnings.simplefilter("default")
+    for for_authors in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning):
+        warnings.simplefilter("ignore", for_authors)
     logging.captureWarnings(True)

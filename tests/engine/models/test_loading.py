@@ -91,17 +91,16 @@ def test_weights_that_do_not_fit_are_said_in_a_sentence(emoji_copy: Path) -> Non
 
 def test_the_catalog_lists_the_schedulers_that_the_pipeline_takes(emoji_copy: Path) -> None:
     model = load_model(emoji_copy, "float32", "cpu")
-    pipeline = model.pipeline("text_to_image")
     installed = {
         name
-        for name in scheduler_names(pipeline)
+        for name in scheduler_names(model.scheduler)
         if name not in ("LMSDiscreteScheduler", "DPMSolverSDEScheduler")
     }
     assert set(KARRAS_SCHEDULERS) == installed
     with pytest.raises(BadInputError, match="did you mean EulerDiscreteScheduler"):
-        make_scheduler(pipeline, "eulerdiscrete", model.scheduler_config)
+        make_scheduler(model.scheduler, "eulerdiscrete")
     with pytest.raises(BadInputError, match="it takes"):
-        make_scheduler(pipeline, "☃", model.scheduler_config)
+        make_scheduler(model.scheduler, "☃")
 
 
 def test_a_model_is_loaded_once_until_its_folder_changes(emoji_copy: Path) -> None:

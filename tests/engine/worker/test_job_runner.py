@@ -171,6 +171,7 @@ def test_inpaint_keeps_what_is_black_in_the_mask(channel: FakeChannel, runner: J
         ({"model": ModelRef(path="/not/there")}, "not_found", "no model folder"),
         ({"scheduler": "EulerDescreteScheduler"}, "bad_input", "did you mean EulerDiscreteScheduler"),
         ({"width": 60}, "bad_input", "multiples of 8"),
+        ({"steps": 2000}, "bad_input", "at most 1000"),
         ({"device": "cuda:7"}, "bad_input", "no device"),
         ({"mode": "image_to_image"}, "bad_input", "needs a picture"),
         ({"mode": "image_to_image", "image": ImageValue("0" * 64)}, "not_found", "start picture"),

@@ -49,7 +49,7 @@ def test_a_worker_draws_previews_answers_and_ends(worker: WorkerUnderTest) -> No
     reader.close()
 
     # it answers while it computes: pause, resume and cancel on one run
-    worker.start_job(emoji_spec(steps=10_000), "two")
+    worker.start_job(emoji_spec(steps=1000), "two")
     worker.wait_for(m.JobProgressed)
     worker.send(m.PauseJob(run_id="two"))
     assert worker.wait_for(m.JobPaused).run_id == "two"
@@ -83,7 +83,7 @@ def test_the_same_spec_gives_the_same_pixels_in_another_process(tmp_path: Path) 
 
 def test_it_ends_when_its_server_does_also_in_the_middle_of_a_run(tmp_path: Path) -> None:
     worker = WorkerUnderTest(tmp_path / "w")
-    worker.start_job(emoji_spec(steps=10_000), "one")
+    worker.start_job(emoji_spec(steps=1000), "one")
     worker.wait_for(m.JobProgressed)
     worker.close()
     assert worker.process.returncode == 3

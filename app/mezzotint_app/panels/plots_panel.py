@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSignalBlocker
-from PySide6.QtGui import QGuiApplication, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QGuiApplication, QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QGridLayout,
+    QFrame,
     QHBoxLayout,
-    QSizePolicy,
+    QScrollArea,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -22,200 +21,222 @@ from mezzotint_app.look.theme import SPACING
 from mezzotint_app.look.widgets.empty_state import EmptyState
 from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
+from mezzotint_app.panels.run_picker import RunPicker
 from mezzotint_app.state.app_state import AppState
+from mezzotint_app.state.background_task import BackgroundTask
+from mezzotint_app.state.series_buffer import Points
 
 if TYPE_CHECKING:
+    from mezzotint_app.plots.plot_board import PlotBoard
     from mezzotint_app.plots.plot_card import PlotCard
 
 __all__ = ["PlotsPanel"]
 
-CARD_WIDTH_PX = 240  # narrower, and the cards go below each other
-RECENT_RUNS = 50
+KINDS = "Numbers (*.csv);;Picture (*.png);;Drawing (*.svg)"
+PLOTS_SHARE = 0.5  # of the rate of repaints in the settings: plots cost more than a preview, and change less
 
 
 class PlotsPanel(QWidget):
-    """pyqtgraph is imported when the first points arrive: the window opens without it."""
+    """pyqtgraph is imported when the first points arrive: the window opens without it.
+
+    Nothing is drawn while the panel can't be seen (another tab, a minimised window).
+    """
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state = state
-        self._cards: list[PlotCard] = []
+        self._board: PlotBoard | None = None
         self._is_stale = True
-        self._columns = 0
-
-        self._picker = QComboBox(self)
-        self._picker.setAccessibleName("Run to plot")
-        self._picker.setToolTip("The run whose plots are shown")
-        self._picker.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._picker.setMinimumContentsLength(12)
-        self._picker.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self._picker.activated.connect(lambda row: state.runs.select(self._picker.itemData(row)))
+        self.picker = RunPicker(state.runs, self)
         self._fit = tool_button("fit", "Show everything", "Home", "Also by a double click on a plot", self)
         self._fit.clicked.connect(self.reset_views)
-        self._copy = tool_button("copy", "Copy the plots as a picture", parent=self)
+        self._copy = tool_button("copy", "Copy all plots as a picture", "", "One plot: Ctrl+C on it", self)
         self._copy.clicked.connect(self.copy_picture)
         self._export = tool_button("export", "Export the plots", help="As CSV, PNG or SVG", parent=self)
-        self._export.clicked.connect(self.export)
+        self._export.clicked.connect(lambda: self.export())
 
         bar = QHBoxLayout()
         bar.setSpacing(SPACING)
-        bar.addWidget(text_label("Run", "muted", self, buddy=self._picker))
-        bar.addWidget(self._picker, 1)
+        bar.addWidget(text_label("Run", "muted", self, buddy=self.picker))
+        bar.addWidget(self.picker, 1)
         for button in (self._fit, self._copy, self._export):
             bar.addWidget(button)
-        self._empty = EmptyState(
-            "plots", "No plots yet", "Press Generate: latency and memory are drawn here, live."
-        )
-        self._board = QWidget(self)
-        self._grid = QGridLayout(self._board)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(SPACING)
+        self.empty = EmptyState("plots", "No plots yet", "", parent=self)
+        self.area = QScrollArea(self)
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.installEventFilter(self)
+        self.area.verticalScrollBar().valueChanged.connect(self._on_updated)
         self._stack = QStackedLayout()
-        self._stack.addWidget(self._empty)
-        self._stack.addWidget(self._board)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.area)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
-        layout.setSpacing(SPACING)
+        layout.setContentsMargins(SPACING, SPACING // 2, SPACING, SPACING)
+        layout.setSpacing(SPACING // 2)
         layout.addLayout(bar)
         layout.addLayout(self._stack, 1)
 
-        runs = state.runs
-        for signal in (runs.reset, runs.runAdded, runs.runsRemoved, runs.currentChanged):
-            signal.connect(self._fill_picker)
         state.series.updated.connect(self._on_updated)
         state.series.runChanged.connect(lambda _run_id: self.reset_views())
-        self._fill_picker()
-        self._on_updated()
+        state.runs.runChanged.connect(self._on_run_changed)
+        state.settings.changed.connect(self._on_setting)
+        self._on_setting("repaint_hz")
+        self._refresh()
 
     @property
     def cards(self) -> list[PlotCard]:
-        return self._cards
-
-    # --- what to plot -----------------------------------------------------------------------------------
-
-    def _fill_picker(self, *_: object) -> None:
-        runs = self._state.runs
-        rows = [("", "Follow the live run")]
-        for run in runs.runs()[:RECENT_RUNS]:
-            prompt = " ".join(run.spec.prompt[:60].split()) or "(no prompt)"
-            rows.append((run.run_id, f"{prompt} · {run.state} · {run.run_id[9:15]}"))
-        with QSignalBlocker(self._picker):
-            self._picker.clear()
-            for run_id, title in rows:
-                self._picker.addItem(title, run_id)
-            self._picker.setCurrentIndex(max(0, self._picker.findData(runs.picked)))
+        return self._board.cards if self._board is not None else []
 
     # --- drawing ----------------------------------------------------------------------------------------
 
-    def _on_updated(self) -> None:
+    def _on_setting(self, name: str) -> None:
+        if name == "repaint_hz":
+            self._state.series.set_rate(max(1.0, self._state.settings.values.repaint_hz * PLOTS_SHARE))
+
+    def _on_run_changed(self, run_id: str) -> None:
+        if run_id == self._state.series.run_id:
+            self._on_updated()
+
+    def _on_updated(self, _value: int = 0) -> None:
         self._is_stale = True
-        if self.isVisible():
+        if self._can_be_seen():
             self._refresh()
+
+    def _can_be_seen(self) -> bool:
+        handle = self.window().windowHandle()
+        return self.isVisible() and handle is not None and handle.isExposed()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
+        self._refresh_if_stale()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._is_stale = True
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self._refresh_if_stale()  # a window that comes back into view is painted, and not shown again
+
+    def _refresh_if_stale(self) -> None:
         if self._is_stale:
             self._refresh()
 
     def _refresh(self) -> None:
-        """Drawn when seen, and never behind another tab."""
         self._is_stale = False
         series = self._state.series
-        has_points = bool(series.names)
+        has_points = any(
+            (buffer := series.buffer(name)) is not None and buffer.total for name in series.names
+        )
         for button in (self._fit, self._copy, self._export):
             button.setEnabled(has_points)
         if not has_points:
-            if series.error:
-                self._empty.set_text("These plots can't be shown", series.error)
-            elif series.run_id:
-                self._empty.set_text(
-                    "Nothing measured yet", "The plots begin with the first step of the run."
-                )
-            self._stack.setCurrentWidget(self._empty)
+            self.empty.set_text(*self._why_empty())
+            self._stack.setCurrentWidget(self.empty)
             return
-        self._make_cards()
-        self._stack.setCurrentWidget(self._board)
-        for card in self._cards:
-            card.refresh()
+        if self._board is None:
+            self._board = self._make_board()
+        self._stack.setCurrentWidget(self.area)
+        self._board.refresh()
 
-    def _make_cards(self) -> None:
-        if self._cards:
-            return
-        from mezzotint_app.plots.latency_plot import LatencyPlot
-        from mezzotint_app.plots.memory_plot import MemoryPlot
-        from mezzotint_app.plots.phase_plot import PhasePlot
+    def _why_empty(self) -> tuple[str, str]:
+        run = self._state.series.run
+        if self._state.series.error:
+            return "These plots can't be shown", self._state.series.error
+        if run is None:
+            if self._state.runs.runs():
+                return "No run is going on", "Press Generate, or choose an earlier run above."
+            return "No plots yet", "Press Generate: time per step and memory are drawn here, live."
+        if run.state == "queued":
+            return "Waiting in the queue", "The plots begin when the run does."
+        if run.finished is not None:
+            return "Nothing was measured", "The run ended before its first step. Choose another one above."
+        return "Nothing measured yet", "The plots begin with the first step of the run."
 
-        series = self._state.series
-        self._cards = [LatencyPlot(series, self), PhasePlot(series, self), MemoryPlot(series, self)]
-        self._arrange()
+    def _make_board(self) -> PlotBoard:
+        from mezzotint_app.plots.plot_board import PlotBoard
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._arrange()
+        board = PlotBoard(self._state.series, self)
+        board.exportAsked.connect(self.export)
+        self.area.setWidget(board)
+        self._lay_out(board)
+        return board
 
-    def _arrange(self) -> None:
-        columns = max(1, min(len(self._cards), self.width() // CARD_WIDTH_PX))
-        if columns == self._columns or not self._cards:
-            return
-        self._columns = columns
-        for card in self._cards:
-            self._grid.removeWidget(card)
-        # the first card, time per step, is the one that people look at: it has the widest place
-        first, *others = self._cards
-        if columns == len(self._cards):
-            places = [(first, 0, 0, 1), *((card, 0, index + 1, 1) for index, card in enumerate(others))]
-        else:
-            places = [(first, 0, 0, columns)]
-            places += [(card, 1 + index // columns, index % columns, 1) for index, card in enumerate(others)]
-        for card, row, column, span in places:
-            self._grid.addWidget(card, row, column, 1, span)
-        for column in range(len(self._cards)):
-            is_wide = column == 0 and columns == len(self._cards)
-            self._grid.setColumnStretch(column, 0 if column >= columns else 2 if is_wide else 1)
+    def _lay_out(self, board: PlotBoard) -> None:
+        board.arrange(self.area.width(), self.area.height(), self.area.verticalScrollBar().sizeHint().width())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize and self._board is not None:
+            self._lay_out(self._board)
+        return super().eventFilter(watched, event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and self._board is not None:
+            self._lay_out(self._board)
 
     def reset_views(self) -> None:
-        for card in self._cards:
+        for card in self.cards:
             card.reset_view()
 
     # --- taking away ------------------------------------------------------------------------------------
 
     def copy_picture(self) -> None:
-        QGuiApplication.clipboard().setPixmap(self._board.grab())
-        self._state.notices.show("info", "The plots are on the clipboard.")
+        if self._board is not None:
+            from mezzotint_app.plots.plot_export import picture_of
 
-    def export(self) -> None:
-        """Ask for a file and write it; its ending says which kind."""
-        kinds = "Numbers (*.csv);;Picture (*.png);;Drawing (*.svg)"
-        name, kind = QFileDialog.getSaveFileName(
-            self, "Export the plots", f"{self._state.series.run_id}.csv", kinds
-        )
+            QGuiApplication.clipboard().setPixmap(picture_of(self._board))
+            self._state.notices.show("info", "The plots are on the clipboard.")
+
+    def export(self, card: PlotCard | None = None) -> None:
+        """Ask for a file and write it; its ending says which kind. A card: only that one is drawn."""
+        start = Path(self._state.settings.values.picture_folder) / f"{self._state.series.run_id}.csv"
+        name, kind = QFileDialog.getSaveFileName(self, "Export the plots", str(start), KINDS)
         if name:
             path = Path(name)
             if not path.suffix:
                 path = path.with_suffix(kind[kind.index("*") + 1 : -1])
-            self.export_to(path)
+            self.export_to(path, card)
 
-    def export_to(self, path: Path) -> None:
+    def export_to(self, path: Path, card: PlotCard | None = None) -> None:
         """Write CSV, PNG or SVG, by the file's ending; success and failure are told in a notice."""
         from mezzotint_app.plots import plot_export
 
-        series = self._state.series
-        buffers = [buffer for name in series.names if (buffer := series.buffer(name)) is not None]
-        try:
-            match path.suffix.lower():
-                case ".csv":
-                    plot_export.write_csv(path, buffers)
-                case ".png":
-                    plot_export.write_png(path, self._board)
-                case ".svg":
-                    plot_export.write_svg(path, self._board)
-                case other:
-                    kind = other or "a file without ending"
-                    self._state.notices.show(
-                        "warning", f"Plots are exported as .csv, .png or .svg, not as {kind}."
-                    )
-                    return
-        except OSError as error:
-            self._state.notices.show("error", f"The plots can't be written to {path.name}.", str(error))
-            return
+        ending = path.suffix.lower()
+        target = card if card is not None else self._board
+        if ending == ".csv":
+            self._state.series.read_whole(
+                lambda series: self._write_csv(path, series), self._state.notices.show_error
+            )
+        elif ending in (".png", ".svg") and target is not None:
+            write = plot_export.write_png if ending == ".png" else plot_export.write_svg
+            try:
+                write(path, target)
+            except OSError as error:
+                self._on_write_failed(path, error)
+            else:
+                self._on_written(path)
+        else:
+            self._state.notices.show(
+                "warning",
+                f"Plots are exported as .csv, .png or .svg, not as {ending or 'a file without ending'}.",
+            )
+
+    def _write_csv(self, path: Path, series: list[tuple[str, str, Points]]) -> None:
+        from mezzotint_app.plots import plot_export
+
+        BackgroundTask(
+            lambda: plot_export.write_csv(path, series),
+            lambda _lines: self._on_written(path),
+            lambda error: self._on_write_failed(path, error),
+            owner=self,
+        )
+
+    def _on_written(self, path: Path) -> None:
         self._state.notices.show("info", f"The plots were written to {path.name}.", str(path))
+
+    def _on_write_failed(self, path: Path, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        self._state.notices.show("error", f"The plots can't be written to {path.name}: {reason}.", str(path))

@@ -1,82 +1,68 @@
-"""Where the time of a run went: one bar for each phase, over all of its pictures so far."""
+"""Where the time of a run went, by phase: load, encode, denoise, decode, save."""
 
 from __future__ import annotations
 
-import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from mezzotint_app.look.theme import Theme, theme_manager
+from mezzotint_app.plots.phase_bars import PhaseBars
+from mezzotint_app.plots.phase_times import PREFIX, PhaseTimes, phase_times
 from mezzotint_app.plots.plot_card import PlotCard
 from mezzotint_app.state.series_state import SeriesState
 
-__all__ = ["PHASES", "PhasePlot"]
-
-PHASES = ("load", "encode", "denoise", "decode", "save")
-BAR_THICKNESS = 0.62
-ROOM_FOR_VALUES_PX = 60  # right of the longest bar
+__all__ = ["PhasePlot"]
 
 
 class PhasePlot(PlotCard):
     def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
-        super().__init__("Time by phase", "ms", "ms", parent)
+        super().__init__("Time by phase", "ms", parent)
         self._series = series
-        self.seconds_ms: dict[str, float] = {}
-        self._bars = pg.BarGraphItem(x0=[], y=[], width=[], height=BAR_THICKNESS)
-        self.plot.addItem(self._bars)
-        self._values = [pg.TextItem(anchor=(0, 0.5)) for _ in PHASES]
-        for text in self._values:
-            self.plot.addItem(text, ignoreBounds=True)
-        self._cross.setAngle(0)
-        self.plot.hideAxis("bottom")  # the bars carry their values
-        self.axis_y.setTicks([list(enumerate(PHASES))])
-        self.box.invertY(True)  # in the order of time, from the top
-        self.box.setMouseEnabled(x=False, y=False)
-        self.box.setLimits(xMin=0)
+        self.times = PhaseTimes()
+        self.bars = PhaseBars(self)
+        self.bars.hovered.connect(self.show_reading)
+        self.set_canvas(self.bars)
+        self.legend.hide()  # the rows are the legend
         self.apply_theme(theme_manager().theme)
 
     def refresh(self) -> None:
-        totals = {}
-        for phase in PHASES:
-            buffer = self._series.buffer(f"time/{phase}")
-            if buffer is not None:
-                totals[phase] = float(np.nansum(buffer.points().highs))
-        self.seconds_ms = totals
-        widths = [totals.get(phase, 0.0) for phase in PHASES]
-        rows = list(range(len(PHASES)))
-        self._bars.setOpts(x0=[0] * len(rows), y=rows, width=widths, height=BAR_THICKNESS)
-        whole = sum(widths)
-        for row, text in enumerate(self._values):
-            text.setText(self.value_text(widths[row]) if PHASES[row] in totals else "")
-            text.setPos(widths[row], row)
-        longest = max(max(widths), 1e-3)
-        self.box.setXRange(
-            0, longest * (1.0 + ROOM_FOR_VALUES_PX / max(self.plot.width() - 128, 40)), padding=0
-        )
-        self.box.setYRange(-0.5, len(PHASES) - 0.5, padding=0)
-        self.set_summary(f"{self.value_text(whole)} in all" if whole else "")
+        buffers = {
+            name.removeprefix(PREFIX): buffer
+            for name in self._series.names
+            if name.startswith(PREFIX) and (buffer := self._series.buffer(name)) is not None
+        }
+        points = {name: buffer.points() for name, buffer in buffers.items()}
+        counts = {name: buffer.total for name, buffer in buffers.items()}
+        self.times = phase_times(points, counts, self._series.run)
+        self.bars.show_times(self.times)
+        text = " · ".join(f"{name} {self.value_text(value)}" for name, value in self.times.totals.items())
+        if text != self.accessibleDescription():
+            self.setAccessibleDescription(text)
+
+    @property
+    def seconds_ms(self) -> dict[str, float]:
+        """Milliseconds by phase."""
+        return self.times.totals
 
     def reset_view(self) -> None:
+        self.bars.read(-1)
         self.refresh()
 
-    def position_of(self, point: QPointF) -> float:
-        return point.y()
+    def point_at(self, x: float) -> None:
+        self.bars.read_at(x)
 
-    def readings(self, x: float) -> str:
-        index = round(x)
-        if not self.seconds_ms or not 0 <= index < len(PHASES):
-            return ""
-        value = self.seconds_ms.get(PHASES[index], 0.0)
-        whole = sum(self.seconds_ms.values())
-        share = f", {value / whole * 100:.0f} %" if whole else ""
-        return f"{PHASES[index]}: {self.value_text(value)}{share}"
+    def on_key(self, key: Qt.Key, shift: bool) -> bool:
+        match key:
+            case Qt.Key.Key_Left | Qt.Key.Key_Up:
+                self.bars.read_next(-1)
+            case Qt.Key.Key_Right | Qt.Key.Key_Down:
+                self.bars.read_next(1)
+            case Qt.Key.Key_Space:
+                self.bars.toggle_read()
+            case _:
+                return False
+        return True
 
     def apply_theme(self, theme: Theme) -> None:
         super().apply_theme(theme)
-        self.plot.showGrid(x=False, y=False)
-        for text in self._values:
-            text.setColor(theme.muted)
-        colors = theme.plot_colors
-        brushes = [pg.mkBrush(colors[index % len(colors)]) for index in range(len(PHASES))]
-        self._bars.setOpts(brushes=brushes, pen=pg.mkPen(None))
+        self.bars.update()

@@ -6,7 +6,7 @@ value of each stretch. Live points are appended as they come, and thinned in the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ __all__ = ["Points", "SeriesBuffer", "thin"]
 Floats = npt.NDArray[np.float64]
 
 MAX_LIVE_POINTS = 50_000  # then neighbours are joined, which halves them
+SAMPLED_LIVE = 16  # before that one of so many is kept as it is
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,20 @@ class Points:
             raise ValueError(f"the arrays of the series {data.name} differ in length")
         return cls(*arrays)
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> Points:
+    def where(self, mask: npt.NDArray[np.bool_] | slice) -> Points:
+        """Those of a mask, or of a slice (which copies nothing)."""
         return Points(self.steps[mask], self.lows[mask], self.highs[mask], self.times[mask])
 
+    @classmethod
+    def concatenated(cls, parts: list[Points]) -> Points:
+        """All of them in a row; they must be in order."""
+        if not parts:
+            return cls.empty()
+        rows = zip(*((part.steps, part.lows, part.highs, part.times) for part in parts), strict=True)
+        return cls(*(np.concatenate(row) for row in rows))
+
     def __add__(self, other: Points) -> Points:
-        pairs = zip(
-            (self.steps, self.lows, self.highs, self.times),
-            (other.steps, other.lows, other.highs, other.times),
-            strict=True,
-        )
-        return Points(*(np.concatenate(pair) for pair in pairs))
+        return Points.concatenated([self, other])
 
     @property
     def is_thinned(self) -> bool:
@@ -91,8 +96,10 @@ class SeriesBuffer:
         self.total = 0
         self._stored = Points.empty()
         self._refined: tuple[float, float, Points] | None = None
+        self._sample = Points.empty()
         self._live = np.empty((4, 256))  # rows: step, low, high, time
         self._live_count = 0
+        self._cached: Points | None = None
 
     # --- filling ----------------------------------------------------------------------------------------
 
@@ -104,11 +111,29 @@ class SeriesBuffer:
         newer = self._live[:, : self._live_count][:, self._live[3, : self._live_count] > last]
         self._live_count = newer.shape[1]
         self._live[:, : self._live_count] = newer
-        self.total = data.total + self._live_count
+        # The last stretch of thinned points may go on into what is live: those are not counted twice.
+        shared = -(-data.total // max(1, len(self._stored))) if data.total > len(self._stored) else 0
+        self.total = data.total + max(0, self._live_count - shared)
+        self._cached = None
 
     def set_refined(self, first: float, last: float, data: SeriesData) -> None:
         """A closer look at the steps from `first` to `last`."""
         self._refined = (first, last, Points.of(data))
+        self._cached = None
+
+    def set_sample(self, points: Points) -> None:
+        """Points from all over the series, none of them thinned: what median and percentiles are taken of."""
+        self._sample = points
+
+    def sample_between(self, first: float, last: float) -> Floats:
+        """Values of whole points from `first` to `last`: of the sample, the closer look and the live end."""
+        live = self._live_points()
+        parts = [self._sample.where(self._sample.steps <= (live.steps[0] if len(live) else np.inf)), live]
+        if self._refined is not None and not self._refined[2].is_thinned:
+            parts = [self._refined[2]]
+        points = Points.concatenated(parts)
+        inside = (points.steps >= first) & (points.steps <= last) & (points.lows == points.highs)
+        return points.highs[inside]
 
     def append(self, event: MetricsAdded) -> None:
         count = min(len(event.steps), len(event.values), len(event.times))
@@ -123,10 +148,14 @@ class SeriesBuffer:
         self._live[:, self._live_count : end] = np.stack([steps, values, values, times])
         self._live_count = end
         self.total += len(steps)
+        self._cached = None
 
     def _make_room(self, count: int) -> None:
         if self._live_count + count > MAX_LIVE_POINTS:
-            kept = thin(self._live_points(), MAX_LIVE_POINTS // 2)
+            live = self._live_points()
+            whole = live.where(live.lows == live.highs)
+            self._sample = Points.concatenated([self._sample, whole.where(slice(None, None, SAMPLED_LIVE))])
+            kept = thin(live, MAX_LIVE_POINTS // 2)
             self._live_count = len(kept)
             self._live[:, : len(kept)] = np.stack([kept.steps, kept.lows, kept.highs, kept.times])
         if self._live_count + count > self._live.shape[1]:
@@ -141,20 +170,23 @@ class SeriesBuffer:
 
     def points(self) -> Points:
         """Everything there is to draw, finest where a closer look was taken."""
-        stored = self._stored
+        if self._cached is None:
+            self._cached = self._composed()
+        return self._cached
+
+    def _composed(self) -> Points:
+        stored, live = self._stored, self._live_points()
         if self._refined is not None:
             first, last, closer = self._refined
-            before = stored.where(stored.steps < first)
-            after = stored.where(stored.steps > last)
+            before, after = stored.where(stored.steps < first), stored.where(stored.steps > last)
             stored = before + closer + after
-        return stored + self._live_points() if self._live_count else stored
+        if not len(live):
+            return stored
+        if len(stored):  # a closer look may already hold what came live after the overview
+            live = live.where(live.times > stored.times[-1])
+        return stored + live if len(stored) else live
 
     @property
     def is_whole(self) -> bool:
         """Whether every measured point is here, none thinned away."""
         return len(self._stored) + self._live_count >= self.total
-
-    def shifted(self, offset: float) -> Points:
-        """The points with `offset` added to their steps."""
-        points = self.points()
-        return replace(points, steps=points.steps + offset)

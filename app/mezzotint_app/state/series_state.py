@@ -1,31 +1,36 @@
-"""Metric series of the run that the panels follow: the live one, or a finished one that the user picked."""
+"""Metric series of the run that the panels follow: read from the engine, and live while the run goes on."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from mezzotint_app.state.pacer import Pacer
 from mezzotint_app.state.runs_state import RunsState
-from mezzotint_app.state.series_buffer import SeriesBuffer
+from mezzotint_app.state.series_buffer import Points, SeriesBuffer
+from mezzotint_app.state.series_reading import SeriesSampling, WholeSeriesReading
 from mezzotint_sdk import messages as m
+from mezzotint_sdk.errors import MezzotintError
+from mezzotint_sdk.records import RunRecord
 
 if TYPE_CHECKING:
     from mezzotint_app.client.qt_bridge import EngineClient
 
-__all__ = ["REPAINT_HZ", "SeriesState"]
+__all__ = ["OVERVIEW_POINTS", "REPAINT_HZ", "SeriesState"]
 
 OVERVIEW_POINTS = 2000  # more than a plot has columns of pixels
 # Ten pictures a second look live; more only takes time from a worker that shares the cores.
 REPAINT_HZ = 10.0
+LOOK_CLOSER_MS = 150  # after the last movement: while one pans, what is here is drawn
 
 
 class SeriesState(QObject):
     """Buffers by series name for one run.
 
-    `updated` comes at most `REPAINT_HZ` times a second, however fast points arrive; `runChanged` when the
-    plots turn to another run.
+    `updated` comes at most `REPAINT_HZ` times a second (see `set_rate`), however fast points arrive;
+    `runChanged` when the plots turn to another run.
     """
 
     runChanged = Signal(str)
@@ -39,6 +44,11 @@ class SeriesState(QObject):
         self._buffers: dict[str, SeriesBuffer] = {}
         self._pacer = Pacer(REPAINT_HZ, self)
         self._pacer.due.connect(self.updated)
+        self._closer: dict[str, tuple[float, float]] = {}
+        self._closer_timer = QTimer(self)
+        self._closer_timer.setSingleShot(True)
+        self._closer_timer.setInterval(LOOK_CLOSER_MS)
+        self._closer_timer.timeout.connect(self._read_closer)
         self.error = ""
         client.eventArrived.connect(self._on_event)
         client.snapshotArrived.connect(lambda _snapshot: self.reload())
@@ -50,11 +60,19 @@ class SeriesState(QObject):
         return self._run_id
 
     @property
+    def run(self) -> RunRecord | None:
+        return self._runs.run(self._run_id)
+
+    @property
     def names(self) -> list[str]:
         return sorted(self._buffers)
 
     def buffer(self, name: str) -> SeriesBuffer | None:
         return self._buffers.get(name)
+
+    def set_rate(self, hz: float) -> None:
+        """How often `updated` may come, per second."""
+        self._pacer.set_hz(hz)
 
     def reload(self) -> None:
         """Ask the engine again for everything: after a reconnect events may be missing."""
@@ -68,29 +86,50 @@ class SeriesState(QObject):
         )
 
     def look_closer(self, name: str, first: float, last: float) -> None:
-        """Read the steps from `first` to `last` in full detail, where the overview left points out."""
+        """Read the steps from `first` to `last` in more detail, where the overview left points out.
+
+        A moment later: while the view moves, only the last range counts.
+        """
         buffer = self._buffers.get(name)
-        if buffer is None or buffer.is_whole or not last > first:
-            return
-        run_id = self._run_id
-        request = m.ReadSeries(
-            run_id=run_id, name=name, first_step=first, last_step=last, max_points=OVERVIEW_POINTS
-        )
+        if buffer is not None and not buffer.is_whole and last > first:
+            self._closer[name] = (first, last)
+            self._closer_timer.start()
 
-        def refined(data: m.SeriesData) -> None:
-            if run_id == self._run_id and name in self._buffers:
-                self._buffers[name].set_refined(first, last, data)
-                self._pacer.request()
-
-        self._client.call(request, refined)
+    def read_whole(
+        self,
+        on_done: Callable[[list[tuple[str, str, Points]]], None],
+        on_error: Callable[[MezzotintError], None],
+    ) -> None:
+        """Every point of every series of the run as (name, unit, points), for an export."""
+        wanted = [(buffer.name, buffer.unit) for _, buffer in sorted(self._buffers.items())]
+        WholeSeriesReading(self._client, self._run_id, wanted, on_done, on_error).start()
 
     # --- what the engine tells --------------------------------------------------------------------------
+
+    def _read_closer(self) -> None:
+        wanted, self._closer = self._closer, {}
+        run_id = self._run_id
+        for name, (first, last) in wanted.items():
+
+            def refined(
+                data: m.SeriesData, name: str = name, first: float = first, last: float = last
+            ) -> None:
+                if run_id == self._run_id and name in self._buffers:
+                    self._buffers[name].set_refined(first, last, data)
+                    self._pacer.request()
+
+            request = m.ReadSeries(
+                run_id=run_id, name=name, first_step=first, last_step=last, max_points=OVERVIEW_POINTS
+            )
+            self._client.call(request, refined, lambda error: self._on_error(run_id, error.message))
 
     def _follow(self, run_id: str) -> None:
         if run_id == self._run_id:
             return
         self._run_id = run_id
         self._buffers = {}
+        self._closer = {}
+        self._closer_timer.stop()
         self.error = ""
         self.runChanged.emit(run_id)
         self.updated.emit()
@@ -110,7 +149,18 @@ class SeriesState(QObject):
 
     def _on_data(self, run_id: str, data: m.SeriesData) -> None:
         if run_id == self._run_id:
-            self._buffer(data.name, data.unit).set_stored(data)
+            self.error = ""
+            buffer = self._buffer(data.name, data.unit)
+            buffer.set_stored(data)
+            if not buffer.is_whole:
+                SeriesSampling(
+                    self._client, run_id, data, lambda sample: self._on_sample(run_id, buffer, sample)
+                )
+            self._pacer.request()
+
+    def _on_sample(self, run_id: str, buffer: SeriesBuffer, sample: Points) -> None:
+        if run_id == self._run_id:
+            buffer.set_sample(sample)
             self._pacer.request()
 
     def _on_error(self, run_id: str, sentence: str) -> None:

@@ -1,0 +1,80 @@
+"""What each phase of a run took, in all and for each picture, out of the run's series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mezzotint_app.state.series_buffer import Points
+from mezzotint_sdk.phases import GENERATE_PHASES
+from mezzotint_sdk.records import RunRecord
+
+__all__ = ["PHASES", "PhaseTimes", "phase_times"]
+
+PHASES = GENERATE_PHASES
+PREFIX = "time/"
+ONCE = frozenset({"load"})  # happens once a run: among the pictures it would dwarf all others
+MAX_PICTURES = 100_000
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PhaseTimes:
+    """Milliseconds. `pictures` has a row for each picture and a column for each of `repeated`."""
+
+    totals: dict[str, float] = field(default_factory=dict)
+    repeated: tuple[str, ...] = ()
+    pictures: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def whole(self) -> float:
+        return sum(self.totals.values())
+
+
+def phase_times(series: Mapping[str, Points], counts: Mapping[str, int], run: RunRecord | None) -> PhaseTimes:
+    """`series`: points of `time/<phase>` by phase, x is the picture; `counts`: how many were measured.
+
+    Where a series was thinned its sum is an estimate, until the run has ended and its record has the sum.
+    """
+    order = [*PHASES, *sorted(set(series) - set(PHASES))]
+    names = [name for name in order if name in series and len(series[name])]
+    totals = {}
+    for name in names:
+        points = series[name]
+        middle = (points.lows + points.highs) / 2
+        totals[name] = float(np.nansum(middle)) * max(1.0, counts.get(name, 0) / len(points))
+    if run is not None and run.finished is not None and run.phases:
+        recorded = {phase.name: phase.seconds * 1000.0 for phase in run.phases}
+        totals = {name: recorded[name] for name in order if recorded.get(name, 0.0) > 0} or totals
+    repeated = tuple(name for name in names if name not in ONCE)
+    return PhaseTimes(totals, repeated, _by_picture([series[name] for name in repeated]))
+
+
+def _by_picture(series: list[Points]) -> Floats:
+    last = max((int(points.steps[-1]) for points in series), default=-1)
+    if not 0 <= last < MAX_PICTURES:
+        return np.zeros((0, len(series)))
+    table = np.zeros((last + 1, len(series)))
+    for column, points in enumerate(series):
+        rows = np.clip(points.steps.astype(np.intp), 0, last)
+        np.add.at(table[:, column], rows, np.nan_to_num((points.lows + points.highs) / 2))
+        if len(points) <= last:  # thinned: a stretch's value stands for all of its pictures
+            starts = np.unique(rows)
+            table[:, column] = table[
+                starts[np.searchsorted(starts, np.arange(last + 1), side="right") - 1], column
+            ]
+    return table
+
+
+def grouped(table: Floats, most: int) -> tuple[Floats, int]:
+    """The table with neighbours averaged so that at most `most` rows are left, and how many went into one."""
+    size = max(1, -(-len(table) // max(1, most)))
+    if size == 1:
+        return table, 1
+    starts = np.arange(0, len(table), size)
+    sums = np.add.reduceat(table, starts, axis=0)
+    return sums / np.diff(np.append(starts, len(table)))[:, None], size

@@ -1,0 +1,111 @@
+"""The cards of a run side by side, as many as the width has room for; or one of them alone."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from mezzotint_app.look.theme import SPACING
+from mezzotint_app.plots.curve_card import CurveCard, Trace
+from mezzotint_app.plots.latency_plot import LATENCY, LatencyPlot
+from mezzotint_app.plots.memory_plot import DEVICE_MEMORY, WORKER_MEMORY, MemoryPlot
+from mezzotint_app.plots.phase_plot import PhasePlot
+from mezzotint_app.plots.phase_times import PREFIX
+from mezzotint_app.plots.plot_card import MIN_HEIGHT_PX, PlotCard
+from mezzotint_app.state.series_state import SeriesState
+
+__all__ = ["PlotBoard"]
+
+CARD_WIDTH_PX = 200  # narrower, and the cards go below each other
+TITLES = {"speed/steps_per_second": "Steps per second", "preview/cost": "Cost of previews"}
+
+
+class PlotBoard(QWidget):
+    """The three that every run has come first; series of other names get a card each below them."""
+
+    exportAsked = Signal(object)  # the card, None is all
+
+    def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._series = series
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(SPACING)
+        self._room = (0, 0, 0)
+        self._alone: PlotCard | None = None
+        self._others: dict[str, PlotCard] = {}
+        self.cards: list[PlotCard] = []
+        for card in (LatencyPlot(series, self), PhasePlot(series, self), MemoryPlot(series, self)):
+            self._add(card)
+
+    def _add(self, card: PlotCard) -> None:
+        card.expandAsked.connect(lambda: self.show_alone(None if self._alone is card else card))
+        card.exportAsked.connect(lambda: self.exportAsked.emit(card))
+        self.cards.append(card)
+
+    def refresh(self) -> None:
+        self._make_others()
+        for card in self.cards:
+            if not card.visibleRegion().isEmpty() or not card.isVisible():
+                card.refresh()
+
+    def _make_others(self) -> None:
+        own = (LATENCY, WORKER_MEMORY, DEVICE_MEMORY)
+        wanted = [name for name in self._series.names if name not in own and not name.startswith(PREFIX)]
+        new = [name for name in wanted if name not in self._others]
+        for name in new:
+            buffer = self._series.buffer(name)
+            title = TITLES.get(name, name)
+            trace = Trace(name, title.lower(), 3 + len(self._others))
+            card: PlotCard = CurveCard(
+                self._series, title, buffer.unit if buffer is not None else "", (trace,), self
+            )
+            self._others[name] = card
+            self._add(card)
+        for name, other in self._others.items():
+            if other.isHidden() == (name in wanted) and self._alone is None:
+                other.setVisible(name in wanted)
+                new.append(name)
+        if new:
+            self._lay_out()
+
+    # --- places -----------------------------------------------------------------------------------------
+
+    def show_alone(self, card: PlotCard | None) -> None:
+        """One card in all of the room; None brings the others back."""
+        self._alone = card
+        for other in self.cards:
+            other.setVisible(card is None or other is card)
+            other.expand.setChecked(other is card)
+        self._lay_out()
+        self.refresh()
+
+    def arrange(self, width: int, height: int, scroll_bar: int) -> None:
+        """Fit into this much room; what doesn't fit is reached by scrolling, with a bar of that width."""
+        if (width, height, scroll_bar) != self._room:
+            self._room = (width, height, scroll_bar)
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        width, height, scroll_bar = self._room
+        shown = [card for card in self.cards if not card.isHidden()]
+        columns = max(1, min(3, len(shown), (width - scroll_bar) // CARD_WIDTH_PX))
+        first_rows = -(-min(3, len(shown)) // columns)
+        row_height = max(MIN_HEIGHT_PX, (height - (first_rows - 1) * SPACING) // first_rows)
+        for card in self.cards:
+            self._grid.removeWidget(card)
+        rows = -(-len(shown) // columns)
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowMinimumHeight(row, 0)
+        for place, card in enumerate(shown):
+            row, column = divmod(place, columns)
+            # two columns, three cards: the first, time per step, is the one that people look at
+            wide = columns == 2 and len(shown) == 3 and place == 0
+            if columns == 2 and len(shown) == 3 and place:
+                row, column = 1, place - 1
+            self._grid.addWidget(card, row, column, 1, 2 if wide else 1)
+            card.setFixedHeight(row_height)
+        for column in range(3):
+            stretch = 0 if column >= columns else 5 if column == 0 and columns == 3 else 4
+            self._grid.setColumnStretch(column, stretch)
+        self._grid.setRowStretch(rows + 1, 1)

@@ -64,6 +64,19 @@ def test_draws_64_pixels_by_default_and_the_same_twice(pipeline: StableDiffusion
     assert not np.array_equal(first, _draw(pipeline, ["rocket"]))
 
 
+def test_text_decides_what_is_drawn(pipeline: StableDiffusionPipeline) -> None:
+    red, green, rocket = _draw(
+        pipeline, ["red apple", "green apple", "rocket"], num_inference_steps=20, guidance_scale=3.0
+    )
+    middle = slice(24, 44)
+    red_R, red_G, _ = red[middle, middle].mean(axis=(0, 1))
+    green_R, green_G, _ = green[middle, middle].mean(axis=(0, 1))
+    assert red_R > red_G + 0.3
+    assert green_G > green_R
+    for picture in (red, green, rocket):
+        assert picture[:6, :6].mean() > 0.9, "the corner is white paper"
+
+
 def test_any_text_gives_a_picture(pipeline: StableDiffusionPipeline) -> None:
     pictures = _draw(pipeline, ODD_PROMPTS, negative_prompt=ODD_PROMPTS[::-1])
     assert pictures.shape == (len(ODD_PROMPTS), 64, 64, 3)

@@ -1,4 +1,4 @@
-"""A store of pictures behind the scripted engine: answers pages as the real one does, and can delete and add."""
+"""A store of pictures behind the scripted engine: pages, deletes and restores as the real one does."""
 
 from __future__ import annotations
 

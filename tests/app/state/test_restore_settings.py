@@ -21,7 +21,8 @@ from tests.app.fake_engine_client import FakeEngineClient
 
 A1111 = (
     "a red apple, oil painting\nNegative prompt: blurry\n"
-    "Steps: 31, Sampler: Euler, CFG scale: 6.5, Seed: 4242, Size: 128x64, Model: Emoji 64, Clip skip: 2, ENSD: 31337"
+    "Steps: 31, Sampler: Euler, CFG scale: 6.5, Seed: 4242, Size: 128x64, Model: Emoji 64, "
+    "Clip skip: 2, ENSD: 31337"
 )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QWidget
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QMainWindow, QSplitter, QWidget
 from PySide6QtAds import ads
 
 from mezzotint_app.look.icons import icon
 
 __all__ = ["DockArea", "Panel"]
 
-LEFT_PX, RIGHT_PX = 360, 300
+LEFT_PX, RIGHT_PX = 372, 300
 CANVAS_SHARE = 0.56  # of the height, above the plots
 
 Flag = ads.CDockManager.eConfigFlag
@@ -46,7 +46,10 @@ class DockArea(QObject):
             (Flag.DisableTabTextEliding, True),
             (Flag.EqualSplitOnInsertion, False),
             (Flag.FloatingContainerHasWidgetIcon, False),
-            (Flag.XmlCompressionEnabled, True),
+            (
+                Flag.XmlCompressionEnabled,
+                False,
+            ),  # Qt warns on the console when it uncompresses a damaged file,
         ):
             ads.CDockManager.setConfigFlag(flag, on)
         self._window = window
@@ -64,7 +67,6 @@ class DockArea(QObject):
             panel.widget.setAccessibleName(panel.title)
             self.docks[panel.key] = dock
             areas[panel.place] = self._put(panel.place, dock, areas)
-        self._areas = areas
         self.apply_default_sizes()
         self.show_first_tabs()
         self._default_state = self.manager.saveState()
@@ -86,19 +88,25 @@ class DockArea(QObject):
         width, height = max(self._window.width(), 900), max(self._window.height(), 600)
         right = min(RIGHT_PX, round(width * 0.25))
         left = min(LEFT_PX, round(width * 0.33))
-        if "centre" in self._areas:
+        centre, side = self._area("centre"), self._area("left")
+        if centre is not None:
             self.manager.setSplitterSizes(
-                self._areas["centre"], [round(height * CANVAS_SHARE), round(height * (1 - CANVAS_SHARE))]
+                centre, [round(height * CANVAS_SHARE), round(height * (1 - CANVAS_SHARE))]
             )
         sides = self._splitter_of("left")
         if sides is not None:  # only the middle grows with the window
             for place in range(sides.count()):
                 sides.setStretchFactor(place, 1 if place == 1 else 0)
-        if "left" in self._areas:
-            self.manager.setSplitterSizes(self._areas["left"], [left, width - left - right, right])
+        if side is not None:
+            self.manager.setSplitterSizes(side, [left, width - left - right, right])
+
+    def _area(self, place: str) -> ads.CDockAreaWidget | None:
+        """Where the first panel of a place lies now; areas come and go with each layout."""
+        key = next((panel.key for panel in self.panels if panel.place == place), "")
+        return self.docks[key].dockAreaWidget() if key else None
 
     def _splitter_of(self, place: str) -> QSplitter | None:
-        widget: QWidget | None = self._areas.get(place)
+        widget: QWidget | None = self._area(place)
         while widget is not None and not isinstance(widget, QSplitter):
             widget = widget.parentWidget()
         return widget
@@ -123,18 +131,20 @@ class DockArea(QObject):
         dock.setAsCurrentTab()
         dock.raise_()
         widget = dock.widget()
-        first = widget.focusProxy() or widget.nextInFocusChain()
-        if first is not None and widget.isAncestorOf(first):
-            first.setFocus()
-        else:
-            widget.setFocus()
+        first = widget.nextInFocusChain()
+        while first is not None and first is not widget:
+            takes_tab = first.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if takes_tab and first.isEnabled() and first.isVisible() and widget.isAncestorOf(first):
+                first.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+            first = first.nextInFocusChain()
 
     def go_to_next(self, by: int) -> None:
         """The keyboard to the next open panel (1), or the one before (-1)."""
         open_keys = [panel.key for panel in self.panels if self.docks[panel.key].widget().isVisible()]
         if not open_keys:
             return
-        focus = QApplication.focusWidget()
+        focus = self._window.focusWidget()
         now = -1 if by > 0 else 0
         for place, key in enumerate(open_keys):
             if focus is not None and self.docks[key].widget().isAncestorOf(focus):

@@ -31,7 +31,7 @@ class GuiGarbage(QObject):
     def start(self) -> None:
         self._was_enabled = gc.isenabled()
         gc.disable()
-        # What start-up made (modules, classes, the window) lives as long as the process, and a full collection
+        # What start-up made (modules, classes, the window) lives as long as the process, and a collection
         # that walks it all takes longer than a frame.
         gc.freeze()
         self._timer.start()

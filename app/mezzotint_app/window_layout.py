@@ -55,7 +55,8 @@ def restore_layout(path: Path, window: QMainWindow, docks: ads.CDockManager) -> 
     except (OSError, msgspec.MsgspecError, binascii.Error, ValueError) as error:
         log.info("the window's layout is damaged, so the default is used: %s", error)
         return False
-    if not docks.restoreState(QByteArray(state), LAYOUT_VERSION):
+    # what isn't XML would be taken for compressed, and Qt warns about that on the console
+    if not state.startswith(b"<?xml") or not docks.restoreState(QByteArray(state), LAYOUT_VERSION):
         log.info("the docks' layout can't be restored, so the default is used")
         return False
     window.restoreGeometry(QByteArray(geometry))

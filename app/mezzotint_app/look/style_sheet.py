@@ -118,6 +118,13 @@ QCheckBox, QRadioButton {
 }
 QCheckBox:focus, QRadioButton:focus { border-color: $focus; }
 
+QCheckBox::indicator {
+    width: 14px; height: 14px; border: 1px solid $border_strong; border-radius: 3px; background: $raised;
+}
+QCheckBox::indicator:checked {
+    background: $accent; border-color: $accent; image: url($icons/check-$name.svg);
+}
+
 QSlider::groove:horizontal { height: 4px; background: $border; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
 QSlider::handle:horizontal {

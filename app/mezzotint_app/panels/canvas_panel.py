@@ -70,6 +70,8 @@ class CanvasPanel(QWidget):
             self._wanted = ""
             if not canvas.run_id:
                 self.view.clear()
+        if not canvas.is_active:
+            self._show_picture()  # not the preview of a picture that will never be finished
         self._refresh_empty()
 
     def _on_position_changed(self) -> None:

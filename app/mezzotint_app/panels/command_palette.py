@@ -28,6 +28,8 @@ __all__ = ["CommandPalette"]
 WIDTH_PX, HEIGHT_PX, ROW_PX = 520, 400, 32
 Index = QModelIndex | QPersistentModelIndex
 COMMAND_ROLE = Qt.ItemDataRole.UserRole + 1
+# not the item's own flag: a list view's arrow keys would get stuck at an item that is not enabled
+ENABLED_ROLE = Qt.ItemDataRole.UserRole + 2
 
 
 class _Delegate(QStyledItemDelegate):
@@ -38,7 +40,7 @@ class _Delegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state: QStyle.StateFlag = option.state
         command: Command = index.data(COMMAND_ROLE)
-        enabled = bool(index.flags() & Qt.ItemFlag.ItemIsEnabled)
+        enabled = bool(index.data(ENABLED_ROLE))
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if state & QStyle.StateFlag.State_Selected:
@@ -115,7 +117,7 @@ class CommandPalette(QDialog):
         for command in ranked(self.search.text(), self._commands, lambda command: command.title):
             item = QStandardItem(command.title)
             item.setData(command, COMMAND_ROLE)
-            item.setEnabled(command.enabled(self._state))
+            item.setData(command.enabled(self._state), ENABLED_ROLE)
             item.setToolTip(command.help)
             self._model.appendRow(item)
         self._choose(0)
@@ -125,7 +127,7 @@ class CommandPalette(QDialog):
 
     def run_chosen(self) -> None:
         index = self.list.currentIndex()
-        if not index.isValid() or not index.flags() & Qt.ItemFlag.ItemIsEnabled:
+        if not index.isValid() or not index.data(ENABLED_ROLE):
             return
         command: Command = index.data(COMMAND_ROLE)
         self.close()

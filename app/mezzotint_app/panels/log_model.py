@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
@@ -46,7 +47,7 @@ class LogModel(QAbstractTableModel):
         self._pacer = Pacer(REFRESH_HZ, self)
         self._pacer.due.connect(self._take_new)
         log.appended.connect(lambda _count: self._pacer.request())
-        log.trimmed.connect(lambda _count: self.refilter())
+        log.trimmed.connect(lambda _count: self._drop_old())
         theme_manager().changed.connect(lambda _theme: self._recolor())
         self.refilter()
 
@@ -71,6 +72,15 @@ class LogModel(QAbstractTableModel):
             self.beginInsertRows(QModelIndex(), len(self._rows), len(self._rows) + len(new) - 1)
             self._rows.extend(new)
             self.endInsertRows()
+
+    def _drop_old(self) -> None:
+        """Take away the rows of lines that the log has dropped; those in view stay where they are."""
+        count = bisect_left(self._rows, self._log.base)
+        self._seen = max(self._seen, self._log.base)
+        if count:
+            self.beginRemoveRows(QModelIndex(), 0, count - 1)
+            del self._rows[:count]
+            self.endRemoveRows()
 
     def _matching(self, first: int) -> list[int]:
         base = self._log.base

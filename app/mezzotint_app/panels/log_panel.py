@@ -83,6 +83,7 @@ class LogPanel(QWidget):
         self.model.rowsAboutToBeInserted.connect(self._before_rows)
         self.model.rowsInserted.connect(self._after_rows)
         self.model.modelReset.connect(self._after_reset)
+        self.model.rowsRemoved.connect(self._after_removed)
         self._at_end = True
         self._refresh_topics()
         self._after_reset()
@@ -141,6 +142,10 @@ class LogPanel(QWidget):
         self._stack.setCurrentWidget(self.table)
         if self._at_end:
             self.table.scrollToBottom()
+
+    def _after_removed(self) -> None:
+        if self.model.rowCount() == 0:
+            self._after_reset()
 
     def _after_reset(self) -> None:
         is_empty = self.model.rowCount() == 0

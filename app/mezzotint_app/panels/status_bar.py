@@ -98,7 +98,7 @@ class EngineStatusBar(QStatusBar):
             title, icon_name, color = "Worker not answering", "warning", "warning"
         elif engine.is_connected and worker is not None and worker.state == "starting":
             title, icon_name, color = "Worker starting…", "spinner", "muted"
-        elif run is not None:
+        elif engine.is_connected and run is not None:
             title = {"paused": "Paused", "stopping": "Stopping…"}.get(run.state, "Engine running")
         if (title, icon_name, color) != self._look:
             self._look = (title, icon_name, color)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.resources
 import logging
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ from .emoji_vae_training import encode_all, load_trained_vae, standardise_latent
 
 log = logging.getLogger(__name__)
 STAGES = ("data", "tokenizer", "vae", "unet", "export", "evaluate")
-MODEL_FOLDER = Path(__file__).parents[4] / "assets" / "models" / "emoji-64"
+MODEL_FOLDER = Path(str(importlib.resources.files("mezzotint_assets"))) / "models" / "emoji-64"
 
 
 class StageError(RuntimeError):

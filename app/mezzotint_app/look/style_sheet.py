@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QIcon
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
 from mezzotint_app.look.theme import (
@@ -241,6 +241,8 @@ def install_look(app: QApplication) -> None:
     app.setFont(font)
 
     icons = Path(str(resources.files("mezzotint_assets"))) / "icons"
+
+    app.setWindowIcon(QIcon(str(icons / "mezzotint.svg")))
 
     def apply(theme: Theme) -> None:
         app.setPalette(palette_of(theme))

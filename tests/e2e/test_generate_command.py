@@ -6,7 +6,6 @@ import io
 import os
 import pty
 import signal
-import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.e2e.command_line import CommandLine, Ended
+from tests.e2e.command_line import CommandLine
 from tests.e2e.live_engine import LiveEngine, emoji_spec
 
 pytestmark = [
@@ -55,7 +54,7 @@ def test_the_same_seed_gives_the_same_pixels(mezzotint: CommandLine, tmp_path: P
 
 
 def test_text_output_names_the_seed_and_the_files(mezzotint: CommandLine, tmp_path: Path) -> None:
-    words = ("generate", "bundled:emoji-64", "--prompt", "cat face", "--steps", "2", "--count", "2")
+    words = ("generate", "bundled:emoji-64", "--prompt", "cat face", "--steps", "20", "--count", "2")
     ended = mezzotint(*words, "--out", str(tmp_path / "cat.png"))
     assert ended.status == 0, ended.err
     summary, *files = ended.out.splitlines()
@@ -64,7 +63,7 @@ def test_text_output_names_the_seed_and_the_files(mezzotint: CommandLine, tmp_pa
     assert "Drawing" in ended.err, "without a terminal there are plain lines of progress"
     # The seed that was chosen draws the same picture again; picture 2 has the next seed.
     seed = int(summary.rpartition("seed ")[2])
-    second = mezzotint.draw("--seed", str(seed + 1), prompt="cat face")
+    second = mezzotint.draw("--seed", str(seed + 1), prompt="cat face", steps=20)
     assert pixels(second.json["files"][0]) == pixels(files[1])
 
 
@@ -268,18 +267,25 @@ def test_a_model_without_its_parts_is_status_4(mezzotint: CommandLine, tmp_path:
     assert ended.json["message"] in ended.error_line
 
 
-def test_a_place_that_cant_be_written_is_status_6(mezzotint: CommandLine, tmp_path: Path) -> None:
-    target = tmp_path / "taken.png"
-    target.mkdir()
-    (target / "inside").touch()
-    # A folder of that name takes the picture inside; one that becomes read-only meanwhile does not.
+def test_a_folder_takes_the_picture(mezzotint: CommandLine, tmp_path: Path) -> None:
+    ended = mezzotint.draw("--out", f"{tmp_path}/new/folder/")
+    assert ended.status == 0, ended.err
+    (file,) = ended.json["files"]
+    assert Path(file).parent == tmp_path / "new" / "folder"
+    assert pixels(file)
+
+
+def test_a_copy_that_fails_is_status_6_and_the_run_is_kept(mezzotint: CommandLine, tmp_path: Path) -> None:
+    target = tmp_path / ("x" * 250 + ".png")  # its name is fine, that of the part beside it is too long
     ended = mezzotint.draw("--out", str(target))
-    assert ended.status == 0
-    assert stat.S_ISREG(Path(ended.json["files"][0]).stat().st_mode)
+    assert ended.status == 6, ended.out + ended.err
+    assert ended.json["code"] == "storage"
+    assert ended.json["state"] == "finished"
+    assert all(Path(file).is_file() for file in ended.json["files"])
+    assert ended.json["files"]
 
 
 def test_no_run_of_that_id(mezzotint: CommandLine) -> None:
     ended = mezzotint("cancel", "no-such-run", "--json")
     assert ended.status == 2
     assert ended.json["code"] == "not_found"
-    assert isinstance(ended, Ended)

@@ -31,7 +31,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mezzotint",
         description="A workbench for generative models. Without a command it opens the window.",
-        epilog="The exit status tells what went wrong; `mezzotint COMMAND --help` describes each command.",
+        epilog="`mezzotint COMMAND --help` describes each command. Without a display `mezzotint` makes one "
+        "picture in a window that nobody sees, as `mezzotint --first-picture` does anywhere.",
     )
     parser.add_argument("--version", action="version", version=f"mezzotint {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)

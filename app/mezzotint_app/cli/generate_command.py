@@ -20,7 +20,13 @@ from mezzotint_app.cli.picture_files import PictureFiles
 from mezzotint_app.cli.progress_display import make_display
 from mezzotint_app.cli.run_follower import RunFollower
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.errors import BadInputError, EngineLostError, InternalError, MezzotintError
+from mezzotint_sdk.errors import (
+    BadInputError,
+    CancelledRunError,
+    EngineLostError,
+    InternalError,
+    MezzotintError,
+)
 from mezzotint_sdk.job_spec import MAX_PROMPT_CHARS, GenerateSpec, ImageValue, Mode, ModelRef
 from mezzotint_sdk.prompt_text import well_formed
 from mezzotint_sdk.records import ModelRecord, RunRecord
@@ -64,6 +70,9 @@ def run(arguments: Namespace) -> int:
         outcome.error = error
         if isinstance(error, EngineLostError) and outcome.run_id:
             outcome.state = "interrupted"
+    except KeyboardInterrupt:  # before there was a run: from then on interrupts are counted
+        outcome.state = "cancelled"
+        outcome.error = CancelledRunError("Cancelled before there was a run.")
     outcome.seconds = outcome.seconds or time.monotonic() - began
     return _report(arguments, outcome, interrupts)
 

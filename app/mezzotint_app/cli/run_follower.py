@@ -62,10 +62,9 @@ class RunFollower:
             self._tell()
 
     def on_state(self, state: str, sentence: str) -> None:
-        if state in ("lost", "stopped", "failed"):
-            with self._changed:
-                self._lost = sentence
-                self._tell()
+        with self._changed:
+            self._lost = sentence if state in ("lost", "stopped", "failed") else ""
+            self._tell()
 
     def _tell(self) -> None:
         self._has_news = True

@@ -6,6 +6,7 @@ real one: all that its connection's thread hears crosses to the GUI thread in ba
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from mezzotint_sdk.records import ArrayRef
 
 __all__ = ["EngineClient", "QtBridge"]
+
+log = logging.getLogger(__name__)
 
 FRAME_S = 1 / 60
 SLICE_S = 0.008  # of the GUI thread's time before its other events get their turn
@@ -143,7 +146,10 @@ class QtBridge(EngineClient):
         engine = self._started
         if engine is None or not engine_is_alive(engine):
             return
-        self._connection.call(m.StopEngine(if_unused=True))
+        try:
+            self._connection.call(m.StopEngine(if_unused=True)).result(timeout_s)
+        except (MezzotintError, TimeoutError) as error:
+            log.info("the engine could not be asked to end: %s", error)
         self.close()
         wait_until_ended(engine, timeout_s)
 

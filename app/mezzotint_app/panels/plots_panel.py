@@ -68,7 +68,6 @@ class PlotsPanel(QWidget):
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.installEventFilter(self)
-        self.area.verticalScrollBar().valueChanged.connect(self._on_updated)
         self._stack = QStackedLayout()
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.area)
@@ -99,7 +98,7 @@ class PlotsPanel(QWidget):
         if run_id == self._state.series.run_id:
             self._on_updated()
 
-    def _on_updated(self, _value: int = 0) -> None:
+    def _on_updated(self) -> None:
         self._is_stale = True
         if self._can_be_seen():
             self._refresh()

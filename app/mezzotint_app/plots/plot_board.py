@@ -46,7 +46,8 @@ class PlotBoard(QWidget):
     def refresh(self) -> None:
         self._make_others()
         for card in self.cards:
-            if not card.visibleRegion().isEmpty() or not card.isVisible():
+            card.is_stale = card.visibleRegion().isEmpty()  # then it is drawn when it is scrolled into view
+            if not card.is_stale:
                 card.refresh()
 
     def _make_others(self) -> None:

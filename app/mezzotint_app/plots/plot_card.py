@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QKeySequence,
+    QPaintEvent,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from mezzotint_app.look.icons import icon
@@ -34,6 +41,7 @@ class PlotCard(QFrame):
         super().__init__(parent)
         self.title = title
         self.unit = unit
+        self.is_stale = False
         self._canvas: QWidget | None = None
         self.setProperty("role", "card")
         self.setAccessibleName(f"Plot: {title}")
@@ -130,6 +138,12 @@ class PlotCard(QFrame):
 
     def value_text(self, value: float) -> str:
         return format_value(value, self.unit)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if self.is_stale:
+            self.is_stale = False
+            self.refresh()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

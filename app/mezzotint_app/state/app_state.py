@@ -43,6 +43,7 @@ class AppState:
     def close(self) -> None:
         """Write what is not yet written; the state can't be used afterwards."""
         self.settings.flush()
+        self.series.close()
         self.previews.stop()
 
 

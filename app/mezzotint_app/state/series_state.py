@@ -74,6 +74,11 @@ class SeriesState(QObject):
         """How often `updated` may come, per second."""
         self._pacer.set_hz(hz)
 
+    def close(self) -> None:
+        """Nothing more is told or asked."""
+        self._pacer.stop()
+        self._closer_timer.stop()
+
     def reload(self) -> None:
         """Ask the engine again for everything: after a reconnect events may be missing."""
         run_id = self._run_id

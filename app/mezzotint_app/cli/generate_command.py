@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mezzotint_app.cli import exit_status
+from mezzotint_app.cli.bug_report import as_internal_error
 from mezzotint_app.cli.engine_access import EngineAccess
 from mezzotint_app.cli.interrupts import Interrupts
 from mezzotint_app.cli.model_choice import choose_model
@@ -70,6 +71,10 @@ def run(arguments: Namespace) -> int:
         outcome.error = error
         if isinstance(error, EngineLostError) and outcome.run_id:
             outcome.state = "interrupted"
+    except BrokenPipeError:
+        raise
+    except Exception as bug:  # a script must get its line about the run, whatever fails around it
+        outcome.error = as_internal_error(bug)
     except KeyboardInterrupt:  # before there was a run: from then on interrupts are counted
         outcome.state = "cancelled"
         outcome.error = CancelledRunError("Cancelled before there was a run.")

@@ -50,7 +50,7 @@ def _run(arguments: Sequence[str]) -> int:
 def _run_command(parsed: Namespace) -> int:
     from importlib import import_module
 
-    from mezzotint_sdk.errors import InternalError, MezzotintError
+    from mezzotint_sdk.errors import MezzotintError
 
     error: MezzotintError
     try:
@@ -63,19 +63,15 @@ def _run_command(parsed: Namespace) -> int:
     except ModuleNotFoundError as missing:
         error = MezzotintError(f"{missing.name} is not installed; install it with: pip install mezzotint")
     except Exception as bug:
-        import traceback
+        from mezzotint_app.cli.bug_report import as_internal_error
 
-        error = InternalError(
-            f"Something in Mezzotint failed ({type(bug).__name__}: {bug}); --verbose shows where.",
-            traceback.format_exc(),
-        )
+        error = as_internal_error(bug)
     return _end_with(error, parsed)
 
 
 def _end_with(error: MezzotintError, parsed: Namespace) -> int:
-    """A command that makes runs tells of those itself, with its own JSON; here end all others."""
     _say_error(error.message, error.detail if parsed.verbose else "")
-    if parsed.json and not getattr(error, "is_reported", False):
+    if parsed.json:
         _print_failure(error.code, error.message)
     return exit_status.status_of_error(error.code)
 

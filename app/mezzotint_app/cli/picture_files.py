@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ class PictureFiles:
     def __init__(self, out: str, count: int) -> None:
         self._path = Path(os.path.abspath(os.path.expanduser(out)))
         self._count = count
-        self._is_folder = out.endswith(("/", os.sep)) or self._path.is_dir() or not self._path.suffix
+        self._is_folder = out.endswith(("/", os.sep)) or os.path.isdir(self._path) or not self._path.suffix
         if not self._is_folder and self._path.suffix.lower() != ".png":
             raise BadInputError(f"Pictures are PNG files; --out {out} should end in .png, or be a folder.")
         folder = self._path if self._is_folder else self._path.parent
@@ -32,7 +33,7 @@ class PictureFiles:
                 raise BadInputError(
                     f"The folder {folder} can't be made: {error.strerror or error}."
                 ) from error
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise BadInputError(f"There is no folder {folder} to write the picture to.")
         if not os.access(folder, os.W_OK):
             raise BadInputError(f"The folder {folder} can't be written to.")
@@ -48,12 +49,13 @@ class PictureFiles:
             target = self._path
         else:
             target = self._path.with_name(f"{self._path.stem}-{number}{self._path.suffix}")
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
+        part = target.with_name(f".{os.getpid()}-{number}.part")
         try:
             shutil.copyfile(picture, part)
             os.replace(part, target)
         except OSError as error:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             raise StorageError(
                 f"The picture can't be written to {target}: {error.strerror or error}."
             ) from error

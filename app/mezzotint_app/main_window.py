@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self._palette = CommandPalette(self.commands, state, self)
         self._layout_path = state.home / LAYOUT_FILE
         self._is_shown = False
-        self.drop_target = DropTarget(self, state)
+        self.drop_target = DropTarget(self, state, [panel.widget for panel in self.docks.panels])
         restore_layout(self._layout_path, self, self.docks.manager)
         state.settings.changed.connect(self._on_setting)
         self._on_setting("theme")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QEvent, QObject, QRect, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLineEdit, QPlainTextEdit, QTextEdit, QWidget
@@ -52,20 +54,24 @@ class _Overlay(QWidget):
 
 
 class DropTarget(QObject):
-    """Watches a window, and the text fields in it, which would take a dropped file as text."""
+    """Watches a window, and the text fields in it, which would take a dropped file as text.
 
-    def __init__(self, window: QWidget, state: AppState) -> None:
+    `panels` are those of its docks: one behind another tab is not in the window's tree.
+    """
+
+    def __init__(self, window: QWidget, state: AppState, panels: Iterable[QWidget] = ()) -> None:
         super().__init__(window)
         self._window = window
         self._state = state
         self.overlay = _Overlay(window)
         window.setAcceptDrops(True)
         window.installEventFilter(self)
-        for kind in (QLineEdit, QPlainTextEdit, QTextEdit):
-            for field in window.findChildren(kind):
-                field.installEventFilter(self)
-                if isinstance(field, QPlainTextEdit | QTextEdit):
-                    field.viewport().installEventFilter(self)
+        for root in (window, *panels):
+            for kind in (QLineEdit, QPlainTextEdit, QTextEdit):
+                for field in root.findChildren(kind):
+                    field.installEventFilter(self)
+                    if isinstance(field, QPlainTextEdit | QTextEdit):
+                        field.viewport().installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         match event.type():

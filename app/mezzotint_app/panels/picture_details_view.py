@@ -12,16 +12,13 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPlainTextEdit,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from mezzotint_app.commands import tooltip
-from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import SPACING
-from mezzotint_app.look.widgets.text_label import text_label
+from mezzotint_app.look.widgets.text_label import ElidedLabel, text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
 from mezzotint_app.panels.command_button import command_button, command_push_button
 from mezzotint_app.panels.gallery_commands import COPY_PROMPT, COPY_SEED, OPEN_FOLDER, USE_SETTINGS
@@ -47,13 +44,15 @@ class PictureDetailsView(QWidget):
         self._state = state
         self._record: ArtifactRecord | None = None
         self._facts: list[tuple[str, str]] = []
-        self.title = text_label("", "heading", self)
+        self.title = ElidedLabel("", "heading", self)
         self.problem = text_label("", "error", self, wraps=True)
         self.use_button = command_push_button(USE_SETTINGS, state, "primary", self)
-        self.compare_button = QPushButton("Compare", self)
-        self.compare_button.setIcon(icon("compare"))
-        self.compare_button.setToolTip(
-            tooltip("Compare two pictures", "Ctrl+Shift+D", "Select two pictures to see what differs")
+        self.compare_button = tool_button(
+            "compare",
+            "Compare two pictures",
+            "Ctrl+Shift+D",
+            "Select two pictures to see what differs",
+            self,
         )
         self.compare_button.clicked.connect(self.compareWanted)
         self.prompt_button = command_button(COPY_PROMPT, state, self)
@@ -91,11 +90,13 @@ class PictureDetailsView(QWidget):
     def _lay_out(self) -> None:
         buttons = QHBoxLayout()
         buttons.setSpacing(SPACING // 2)
-        buttons.addWidget(self.use_button)
+        buttons.addWidget(self.use_button, 1)
         buttons.addWidget(self.compare_button)
-        buttons.addStretch(1)
+        top = QHBoxLayout()
+        top.setSpacing(SPACING // 2)
+        top.addWidget(self.title, 1)
         for button in (self.prompt_button, self.seed_button, self.folder_button, self.delete_button):
-            buttons.addWidget(button)
+            top.addWidget(button)
         inside = QWidget(self)
         body = QVBoxLayout(inside)
         body.setContentsMargins(SPACING, 0, SPACING, SPACING)
@@ -114,7 +115,7 @@ class PictureDetailsView(QWidget):
         head = QVBoxLayout()
         head.setContentsMargins(SPACING, SPACING, SPACING, SPACING // 2)
         head.setSpacing(SPACING // 2)
-        head.addWidget(self.title)
+        head.addLayout(top)
         head.addWidget(self.problem)
         head.addLayout(buttons)
         layout = QVBoxLayout(self)

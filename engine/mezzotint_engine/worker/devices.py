@@ -9,7 +9,7 @@ import msgspec
 import psutil
 import torch
 
-from mezzotint_engine.worker.thread_choice import default_threads
+from mezzotint_engine.worker.thread_choice import default_threads, usable_cores
 from mezzotint_sdk.errors import BadInputError
 from mezzotint_sdk.job_spec import GenerateSpec
 from mezzotint_sdk.records import DeviceInfo
@@ -85,7 +85,7 @@ def _mps_devices() -> list[DeviceInfo]:
 
 def _cpu() -> DeviceInfo:
     memory = psutil.virtual_memory()
-    cores = default_threads()
+    cores = usable_cores()
     return DeviceInfo(
         name="cpu",
         title=f"{_processor_name()}, {cores} {'core' if cores == 1 else 'cores'}",

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mezzotint_engine.models.model_families import KARRAS_SCHEDULERS
 from mezzotint_engine.worker.job_control import JobControl
 from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_sdk import messages as m
@@ -257,3 +258,20 @@ def test_a_run_folder_that_can_not_be_written_is_said(channel: FakeChannel, runn
     end = channel.run(runner, emoji_spec(steps=20), "run-2")
     assert isinstance(end, m.JobFailed)
     assert end.error.code == "storage"
+
+
+@pytest.mark.slow
+def test_every_scheduler_on_offer_draws_the_same_picture_twice(
+    channel: FakeChannel, runner: JobRunner
+) -> None:
+    for number, name in enumerate(KARRAS_SCHEDULERS):
+        spec = emoji_spec(scheduler=name, steps=4, seed=11)
+        files = []
+        for again in range(2):
+            run_id = f"scheduler-{number}-{again}"
+            end = channel.run(runner, spec, run_id=run_id)
+            assert isinstance(end, m.JobFinished), (name, end)
+            files.append(channel.folder / run_id / channel.of(m.JobSaved)[-1].file)
+        first, second = (pixels(file) for file in files)
+        assert np.array_equal(first, second), name
+        assert first.std() > 1, f"{name} draws nothing"

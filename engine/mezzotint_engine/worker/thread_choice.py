@@ -1,11 +1,11 @@
 """How many threads a job's arithmetic gets, and how they wait. No torch here: OpenMP reads its settings once.
 
 More threads than cores that are ours make OpenMP collapse: each operation ends when its slowest thread does,
-and a thread without a core ends late. So: physical cores, of those that this process may use, and on few of them one
-less, for the window, the server and whatever else runs.
+and a thread without a core ends late. So: physical cores, of those that this process may use, and on few of
+them one less, for the window, the server and whatever else runs.
 
-Measured on 2 cores with other processes busy, emoji-64, 40 steps, median seconds: 1 thread 0.86 (passive) and 0.89
-(active waiting); 2 threads 2.6 (passive), and with active waiting a single step took up to 2 s.
+Measured on 2 cores with other processes busy, emoji-64, 40 steps, median seconds: 1 thread 0.86 (passive) and
+0.89 (active waiting); 2 threads 2.6 (passive), and with active waiting a single step took up to 2 s.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def _record(base: ModelRecord, folder: Path, family: ModelFamily, contents: Mode
         default_height=height,
         size_multiple=max(8, scale * patch),
         default_steps=family.default_steps,
-        default_guidance=family.default_guidance,
+        default_guidance=_own_guidance(folder) or family.default_guidance,
         scheduler=scheduler,
         schedulers=tuple(sorted({*family.schedulers, scheduler} - {""})),
         modes=family.modes,
@@ -192,6 +192,15 @@ def _default_size(denoiser: dict[str, Any], scale: int, family: ModelFamily) -> 
     ):
         return sample[1] * scale, sample[0] * scale
     return family.default_size, family.default_size
+
+
+def _own_guidance(folder: Path) -> float | None:
+    """The guidance scale that suits this very model, from its `mezzotint.json` where it has one."""
+    try:
+        value = json.loads((folder / "mezzotint.json").read_text(encoding="utf-8"))["default_guidance"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None  # as below: a nicety
+    return float(value) if isinstance(value, int | float) and 0.0 < value <= 100.0 else None
 
 
 def _examples(folder: Path) -> tuple[str, ...]:

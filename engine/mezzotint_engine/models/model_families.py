@@ -11,14 +11,13 @@ __all__ = ["FAMILIES", "ModelFamily", "family_of"]
 
 MODES = ("text_to_image", "image_to_image", "inpaint")
 
-# What the Stable Diffusion pipelines take (diffusers: `pipe.scheduler.compatibles`), without those that need
-# packages which Mezzotint does not bring along (LMSDiscreteScheduler: scipy, DPMSolverSDEScheduler:
-# torchsde).
+# What the Stable Diffusion pipelines take (diffusers: `pipe.scheduler.compatibles`).
 KARRAS_SCHEDULERS = (
     "DDIMScheduler",
     "DDPMScheduler",
     "DEISMultistepScheduler",
     "DPMSolverMultistepScheduler",
+    "DPMSolverSDEScheduler",
     "DPMSolverSinglestepScheduler",
     "EDMEulerScheduler",
     "EulerAncestralDiscreteScheduler",
@@ -26,6 +25,7 @@ KARRAS_SCHEDULERS = (
     "HeunDiscreteScheduler",
     "KDPM2AncestralDiscreteScheduler",
     "KDPM2DiscreteScheduler",
+    "LMSDiscreteScheduler",
     "PNDMScheduler",
     "UniPCMultistepScheduler",
 )

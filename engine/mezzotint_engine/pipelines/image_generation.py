@@ -66,6 +66,9 @@ class ImageGeneration:
         pipeline = self._pipeline
         pipeline.scheduler = make_scheduler(self._model.scheduler, self._spec.scheduler)
         seed = picture_spec(self._spec, index).seed
+        if hasattr(pipeline.scheduler, "noise_sampler_seed"):
+            # DPMSolverSDE draws its noise from a seed of its own, which is a random one unless it is given
+            pipeline.scheduler.noise_sampler_seed = seed
         with self._watched_steps(), torch.inference_mode():
             try:
                 generator = torch.Generator("cpu").manual_seed(seed)

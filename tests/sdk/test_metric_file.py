@@ -231,7 +231,7 @@ while True:
 
 
 def kill_while_writing(folder: Path, appends: int) -> int:
-    """Start a process that writes, kill it (SIGKILL) after so many appends; returns the last count it told."""
+    """Start a process that writes, kill it after so many appends; returns the last count it told."""
     child = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stdout=subprocess.PIPE)
     assert child.stdout is not None
     for _ in range(appends):

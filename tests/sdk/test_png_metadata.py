@@ -117,7 +117,8 @@ A1111 = """a (red:1.2) apple,
 Negative prompt: blurry,
 low quality
 Steps: 28, Sampler: DPM++ 2M Karras, CFG scale: 7.5, Seed: 1234567890, Size: 512x768, \
-Model hash: 6ce0161689, Model: "some, model", Denoising strength: 0.45, Hires prompt: "a: \\"b\\"\\nc", Version: v1.10.1"""
+Model hash: 6ce0161689, Model: "some, model", \
+Denoising strength: 0.45, Hires prompt: "a: \\"b\\"\\nc", Version: v1.10.1"""
 
 
 def test_a1111_is_read_as_far_as_it_goes() -> None:

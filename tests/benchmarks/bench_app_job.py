@@ -14,6 +14,7 @@ import time
 from importlib.resources import files
 from pathlib import Path
 
+from mezzotint_engine.worker.thread_choice import default_threads
 from mezzotint_sdk.home import Home
 from tests.benchmarks.comparison import Result, compare
 from tests.benchmarks.window_under_test import WindowUnderTest
@@ -25,8 +26,7 @@ BARE = Path(__file__).parent / "bare_job.py"
 def measure(quick: bool) -> list[Result]:
     model = Path(str(files("mezzotint_assets"))) / "models" / "emoji-64"
     with tempfile.TemporaryDirectory() as folder, WindowUnderTest(Home(Path(folder) / "home")) as window:
-        first = window.draw(emoji_spec(steps=20))  # resolves what "auto" means here
-        threads = first.spec.threads
+        threads = default_threads()  # what "auto" means here
         command = [sys.executable, str(BARE), str(model), folder, str(threads)]
         bare = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert bare.stdin is not None

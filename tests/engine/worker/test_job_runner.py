@@ -261,7 +261,6 @@ def test_a_run_folder_that_can_not_be_written_is_said(channel: FakeChannel, runn
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Should have t[ab]:UserWarning")  # torchsde, for a rounding error
 def test_every_scheduler_on_offer_draws_the_same_picture_twice(
     channel: FakeChannel, runner: JobRunner
 ) -> None:

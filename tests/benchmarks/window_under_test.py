@@ -72,13 +72,23 @@ class WindowUnderTest:
         def accepted(reply: JobsSubmitted) -> None:
             submitted.extend(reply.run_ids)
 
-        self.bridge.call(SubmitJobs(specs=(spec,)), accepted)
-
         def ended() -> bool:
             run = self.state.runs.run(submitted[0]) if submitted else None
             return run is not None and run.state in FINAL_STATES
 
-        self.wait_until(ended, "the run")
+        # by its signal, as the window does: a timer that looks every few milliseconds costs and is late
+        loop = QEventLoop()
+        quit_at_end = lambda *_: loop.quit() if ended() else None  # noqa: E731
+        self.state.runs.runChanged.connect(quit_at_end)
+        deadline = QTimer()
+        deadline.setSingleShot(True)
+        deadline.timeout.connect(loop.quit)
+        deadline.start(round(DEADLINE_S * 1000))
+        self.bridge.call(SubmitJobs(specs=(spec,)), accepted)
+        loop.exec()
+        self.state.runs.runChanged.disconnect(quit_at_end)
+        deadline.stop()
+        assert ended(), "waited in vain for the run"
         run = self.state.runs.run(submitted[0])
         assert run is not None
         assert run.state == "finished", run.error

@@ -51,8 +51,11 @@ def _quota() -> int | None:
 def prepare_openmp(environment: MutableMapping[str, str]) -> None:
     """Settings that OpenMP reads when it is loaded, so before torch is. What the user set stays.
 
-    Waiting threads sleep instead of spinning: a spinning thread holds a core that another process (the
-    window, above all) needs, and then every operation waits for the thread that was displaced.
+    Waiting threads soon sleep instead of spinning: a spinning thread holds a core that another process (the
+    window, above all) needs, and then every operation waits for the thread that was displaced. Figures are
+    in server/worker_environment.py.
     """
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault("GOMP_SPINCOUNT", "2000")
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     environment.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP

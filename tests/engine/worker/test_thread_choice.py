@@ -24,3 +24,6 @@ def test_what_the_user_sets_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"OMP_WAIT_POLICY": "ACTIVE"}
     prepare_openmp(environment)
     assert environment == {"OMP_WAIT_POLICY": "ACTIVE", "KMP_BLOCKTIME": "0"}
+    ours: dict[str, str] = {}
+    prepare_openmp(ours)
+    assert ours == {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from PySide6.QtCore import QEventLoop, QTimer
 from PySide6.QtWidgets import QApplication
 
 from mezzotint_app.client.qt_bridge import QtBridge
+from mezzotint_app.gui_garbage import GuiGarbage
 from mezzotint_app.look.style_sheet import install_look
 from mezzotint_app.main_window import MainWindow
 from mezzotint_app.state.app_state import build_app_state
@@ -24,6 +26,7 @@ from tests.e2e.live_engine import LiveEngine, emoji_spec
 __all__ = ["WindowUnderTest", "fill_gallery"]
 
 DEADLINE_S = 600.0
+LINKS_EACH = 20_000  # file systems limit how many names one file may have (ext4: 65,000)
 
 
 class WindowUnderTest:
@@ -35,11 +38,13 @@ class WindowUnderTest:
         self.state = build_app_state(self.bridge, home.settings)
         install_look(self.application)
         self.window = MainWindow(self.state)
+        self._garbage = GuiGarbage()
 
     def __enter__(self) -> WindowUnderTest:
         self.window.resize(1280, 800)
         self.window.show()
         self.bridge.start()
+        self._garbage.start()
         self.wait_until(
             lambda: self.state.engine.is_connected and self.state.generate.has_models, "the engine"
         )
@@ -48,6 +53,7 @@ class WindowUnderTest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._garbage.stop()
         self.state.close()
         self.bridge.stop_engine_if_ours(20.0)
         self.window.hide()
@@ -104,8 +110,11 @@ def fill_gallery(home: Home, count: int) -> None:
     folder = picture.parent / "many"
     folder.mkdir()
     names = [f"{number:06d}.png" for number in range(count)]
-    for name in names:
-        os.link(picture, folder / name)
+    for number, name in enumerate(names):
+        if number % LINKS_EACH == 0:
+            shutil.copyfile(picture, folder / name)
+        else:
+            os.link(folder / names[number - number % LINKS_EACH], folder / name)
     below = folder.relative_to(home.run_folder(run_id))
     size = picture.stat().st_size
     rows = (

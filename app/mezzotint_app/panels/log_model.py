@@ -48,7 +48,7 @@ class LogModel(QAbstractTableModel):
         self._pacer.due.connect(self._take_new)
         log.appended.connect(lambda _count: self._pacer.request())
         log.trimmed.connect(lambda _count: self._drop_old())
-        theme_manager().changed.connect(lambda _theme: self._recolor())
+        theme_manager().changed.connect(self._recolor)
         self.refilter()
 
     def set_filter(self, level: str, topic: str, text: str) -> None:

@@ -80,7 +80,7 @@ class NoticeBar(QFrame):
         self.close_button.clicked.connect(self.dismiss)
         notices.posted.connect(self._on_posted)
         notices.withdrawn.connect(self._on_withdrawn)
-        theme_manager().changed.connect(lambda _theme: self._refresh())
+        theme_manager().changed.connect(self._refresh)
         self.hide()
         for notice in notices.notices:  # what was said before the window was there
             self._on_posted(notice)

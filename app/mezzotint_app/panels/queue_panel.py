@@ -105,8 +105,11 @@ class QueuePanel(QWidget):
         self._runs.queueChanged.connect(self._refresh)
         self._runs.currentChanged.connect(lambda _run_id: self._refresh())
         state.engine.changed.connect(self._refresh)
-        theme_manager().changed.connect(lambda _theme: self.list.viewport().update())
+        theme_manager().changed.connect(self._on_theme)
         self._on_rebuilt()
+
+    def _on_theme(self) -> None:
+        self.list.viewport().update()
 
     def _build_list(self) -> QListView:
         view = _QueueList(self)

@@ -85,9 +85,12 @@ class ThumbnailGrid(QListView):
         self._model.modelReset.connect(self._on_reset)
         self._model.dataChanged.connect(self._pacer.request)
         self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
-        theme_manager().changed.connect(lambda _theme: self.viewport().update())
+        theme_manager().changed.connect(self._on_theme)
 
     # --- sizes -----------------------------------------------------------------------------------------
+
+    def _on_theme(self) -> None:
+        self.viewport().update()
 
     @property
     def edge(self) -> int:

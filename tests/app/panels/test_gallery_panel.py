@@ -251,6 +251,7 @@ def test_a_missing_file_is_a_placeholder_and_a_sentence(
     assert "lost.png is missing" in panel.grid.problem_of(3)
     panel.grid.select_rows([0])
     assert "lost.png is missing" in panel.details.problem.text()
+    settled(qtbot, panel)
     decoded = panel.grid.loader.decoded_count
     panel.grid._want()
     settled(qtbot, panel)

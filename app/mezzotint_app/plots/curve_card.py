@@ -28,6 +28,7 @@ DOT_PX = 7  # closer than this, dots only make a smear
 ZOOM_STEP = 1.25
 HEADROOM = 1.08
 AXIS_PX = 56
+NONE = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -129,17 +130,19 @@ class CurveCard(PlotCard):
             points = shown.get(name)
             if points is None:
                 curve.setData([], [])
-                self._dots[name].setData([], [])
+                _show_dots(self._dots[name], NONE, NONE)
                 continue
             x, y = decimate(points.steps, points.lows, points.highs, left, right, columns)
             curve.setData(x, y)
             few = x if len(x) * DOT_PX <= columns and not points.is_thinned else x[:0]
-            self._dots[name].setData(few, y[: len(few)])
+            _show_dots(self._dots[name], few, y[: len(few)])
         visible = {name: self.in_view(points) for name, points in shown.items()}
         self.set_entries(self.entries(visible))
         self._set_height(visible)
         if math.isfinite(self._cross_x):
             self.point_at(self._cross_x)
+        # pyqtgraph puts off its transforms until it paints, which then asks for a second painting
+        self.plot.scene().prepareForPaint()
 
     def entries(self, visible: dict[str, Points]) -> list[LegendEntry]:
         """The legend: by default each trace with its newest value."""
@@ -170,7 +173,7 @@ class CurveCard(PlotCard):
             [points.where(points.highs > self._limit) for points in visible.values()] if self._limit else []
         )
         at = np.concatenate([points.steps for points in over]) if over else np.empty(0)
-        self._marks.setData(at, np.full(len(at), self._limit or 0.0))
+        _show_dots(self._marks, at, np.full(len(at), self._limit or 0.0))
 
     @property
     def clipped_count(self) -> int:
@@ -264,7 +267,7 @@ class CurveCard(PlotCard):
         self._cross.setVisible(bool(nearest))
         if not nearest:
             self._cross_x = math.nan
-            self._read_dots.setData([], [])
+            _show_dots(self._read_dots, NONE, NONE)
             self.show_reading("")
             return
         at = {name: self._points[name].where(slice(place, place + 1)) for name, place in nearest.items()}
@@ -272,6 +275,7 @@ class CurveCard(PlotCard):
         self._cross.setPos(self._cross_x)
         top = self.box.viewRange()[1][1]
         colors = theme_manager().theme.plot_colors
+        self._read_dots.show()
         self._read_dots.setData(
             [float(p.steps[0]) for p in at.values()],
             [min(float(p.highs[0]), self._limit or top) for p in at.values()],
@@ -319,6 +323,13 @@ class CurveCard(PlotCard):
             color = colors[trace.color % len(colors)]
             self._curves[trace.name].setPen(pg.mkPen(color, width=1))
             self._dots[trace.name].setBrush(pg.mkBrush(color))
+
+
+def _show_dots(item: pg.ScatterPlotItem, x: np.ndarray, y: np.ndarray) -> None:
+    """An empty scatter costs as much to paint as a full one, so it is hidden."""
+    if len(x) or item.isVisible():
+        item.setData(x, y)
+        item.setVisible(bool(len(x)))
 
 
 def nearest_index(steps: np.ndarray, x: float) -> int | None:

@@ -100,6 +100,7 @@ class QtBridge(EngineClient):
         self._slots: SlotAccess | None = None
         self._started: EngineFile | None = None
         self._is_closed = False
+        self._is_urgent = False  # something waits in the batch that must not wait
         self._batch = EventBatch()
         self._due: deque[Any] = deque()  # taken from the batch, not yet delivered
         self._delivered_at = 0.0
@@ -189,18 +190,30 @@ class QtBridge(EngineClient):
             self._connection.call(m.ReleaseSlots(refs=dropped))
 
     def _put(self, item: object) -> None:
-        if self._batch.put(item) and not self._is_closed:
+        must_wake = self._batch.put(item)
+        if self._is_closed:
+            return
+        # What somebody waits for does not wait for the next frame.
+        if isinstance(item, (_Answered, m.RunChanged)) and not self._is_urgent:
+            self._is_urgent = must_wake = True
+        if must_wake:
             self._woken.emit()
 
     # --- on the GUI thread ------------------------------------------------------------------------------
 
     def _on_woken(self) -> None:
-        if self._is_closed or self._timer.isActive():
+        if self._is_closed:
+            return
+        if self._is_urgent:
+            self._timer.start(0)
+            return
+        if self._timer.isActive():
             return
         since = time.monotonic() - self._delivered_at
         self._timer.start(max(0, round((FRAME_S - since) * 1000)))
 
     def _deliver(self) -> None:
+        self._is_urgent = False  # first: what comes from here on wakes us again
         self._due.extend(self._batch.take())
         end = time.monotonic() + SLICE_S
         while self._due and not self._is_closed:

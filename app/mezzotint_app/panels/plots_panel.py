@@ -25,6 +25,7 @@ from mezzotint_app.panels.run_picker import RunPicker
 from mezzotint_app.state.app_state import AppState
 from mezzotint_app.state.background_task import BackgroundTask
 from mezzotint_app.state.series_buffer import Points
+from mezzotint_sdk.records import ACTIVE_STATES
 
 if TYPE_CHECKING:
     from mezzotint_app.plots.plot_board import PlotBoard
@@ -80,7 +81,7 @@ class PlotsPanel(QWidget):
         layout.addLayout(self._stack, 1)
 
         state.series.updated.connect(self._on_updated)
-        state.series.runChanged.connect(lambda _run_id: self.reset_views())
+        state.series.runChanged.connect(lambda _run_id: self._follow())
         state.runs.runChanged.connect(self._on_run_changed)
         state.settings.changed.connect(self._on_setting)
         self._on_setting("repaint_hz")
@@ -96,9 +97,14 @@ class PlotsPanel(QWidget):
         if name == "repaint_hz":
             self._state.series.set_rate(max(1.0, self._state.settings.values.repaint_hz * PLOTS_SHARE))
 
+    def _follow(self) -> None:
+        """Another run: its plots are drawn in a moment, from its beginning to its end."""
+        for card in self.cards:
+            card.follow()
+
     def _on_run_changed(self, run_id: str) -> None:
-        if run_id == self._state.series.run_id:
-            self._on_updated()
+        if run_id == self._state.series.run_id and self._stack.currentWidget() is self.empty:
+            self._on_updated()  # why there is nothing to see may have changed
 
     def _on_updated(self) -> None:
         self._is_stale = True
@@ -133,13 +139,16 @@ class PlotsPanel(QWidget):
         )
         for button in (self._fit, self._copy, self._export):
             button.setEnabled(has_points)
-        if not has_points:
+        run = series.run
+        is_starting = run is not None and run.state in ACTIVE_STATES and self._board is not None
+        if not has_points and not (is_starting and self._stack.currentWidget() is self.area):
             self.empty.set_text(*self._why_empty())
             self._stack.setCurrentWidget(self.empty)
             return
         if self._board is None:
             self._board = self._make_board()
-        self._stack.setCurrentWidget(self.area)
+        if self._stack.currentWidget() is not self.area:
+            self._stack.setCurrentWidget(self.area)
         self._board.refresh()
 
     def _why_empty(self) -> tuple[str, str]:

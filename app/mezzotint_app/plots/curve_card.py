@@ -187,11 +187,10 @@ class CurveCard(PlotCard):
         """Whether the view follows the run: nobody has panned or zoomed."""
         return self._follows
 
-    def reset_view(self) -> None:
+    def follow(self) -> None:
         self._follows = True
         self.box.height_is_manual = False
         self.point_at(math.nan)
-        self.refresh()
 
     def look_at(self, left: float, right: float) -> None:
         """Show the steps from `left` to `right`, and stay there."""

@@ -44,9 +44,8 @@ class PhasePlot(PlotCard):
         """Milliseconds by phase."""
         return self.times.totals
 
-    def reset_view(self) -> None:
+    def follow(self) -> None:
         self.bars.read(-1)
-        self.refresh()
 
     def point_at(self, x: float) -> None:
         self.bars.read_at(x)

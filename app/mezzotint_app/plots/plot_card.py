@@ -91,8 +91,12 @@ class PlotCard(QFrame):
         """Draw what the state holds now."""
         raise NotImplementedError
 
+    def follow(self) -> None:
+        """From the next refresh on everything is in view again, and new points too."""
+
     def reset_view(self) -> None:
         """Everything in view again, following new points."""
+        self.follow()
         self.refresh()
 
     def on_toggled(self, key: str, shown: bool) -> None:

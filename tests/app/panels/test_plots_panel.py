@@ -124,6 +124,22 @@ def test_nothing_is_drawn_while_out_of_sight(
     qtbot.waitUntil(lambda: card.figures != before)
 
 
+def test_a_new_run_empties_the_plots_without_taking_them_away(
+    client: FakeEngineClient, panel: PlotsPanel, app_state: AppState, qtbot: QtBot
+) -> None:
+    card = latency(panel)
+    card.look_at(10.0, 20.0)
+    app_state.runs.select("")
+    client.reply(m.ListSeries, m.SeriesList(series=()))
+    client.emit_event(m.RunChanged(run=run_record("r2", "running", started=9.0)))
+    qtbot.waitUntil(lambda: "median" not in card.figures)
+    assert card.isVisible()
+    assert card.follows, "what was zoomed into was another run"
+    with qtbot.waitSignal(app_state.series.updated):
+        client.emit_event(added("r2", LATENCY, 0, [40.0, 42.0]))
+    qtbot.waitUntil(lambda: "median 41.0 ms" in card.figures)
+
+
 def test_the_crosshair_snaps_and_tells(panel: PlotsPanel, qtbot: QtBot) -> None:
     card = latency(panel)
     inside = card.box.mapViewToScene(QPointF(49.7, 50.0))

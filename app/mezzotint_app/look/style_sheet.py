@@ -53,6 +53,9 @@ QToolButton:focus { padding: 2px; }
 QPushButton:disabled, QToolButton:disabled { color: $faded; border-color: $border; background: transparent; }
 QToolButton:disabled { border-color: transparent; }
 QToolButton::menu-indicator { image: none; }
+/* icon and clear button inside a field are tool buttons too: with our height they would hang below it */
+QLineEdit > QToolButton { padding: 0; margin: 0; border: none; min-width: 0; min-height: 0; }
+QLineEdit > QToolButton:hover { background: transparent; }
 QToolButton[role="segment"] {
     background: $raised; border: 1px solid $border_strong; border-right: none; border-radius: 0;
     padding: 3px 6px; min-height: 20px;
@@ -149,7 +152,7 @@ QAbstractItemView::item:selected { background: $accent_soft; color: $text; }
 QAbstractItemView:focus { border: 1px solid $focus; }
 QHeaderView { background: $surface; border: none; }
 QHeaderView::section {
-    background: $surface; color: $muted; border: none; border-bottom: 1px solid $border; padding: 4px 8px;
+    background: $surface; color: $muted; border: none; border-bottom: 1px solid $border; padding: 4px;
     font-size: ${small}pt;
 }
 
@@ -161,6 +164,7 @@ QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
 QScrollBar::handle { background: $scroll; border-radius: 4px; margin: 2px; }
 QScrollBar::handle:vertical { min-height: 32px; }
 QScrollBar::handle:horizontal { min-width: 32px; }
+QScrollBar::handle:disabled { background: transparent; }
 QScrollBar::handle:hover { background: $border_strong; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }

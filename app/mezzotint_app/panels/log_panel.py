@@ -118,7 +118,7 @@ class LogPanel(QWidget):
         columns.setStretchLastSection(True)
         columns.setHighlightSections(False)
         columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate((104, 72, 80)):
+        for column, width in enumerate((104, 72, 104)):
             table.setColumnWidth(column, width)
         return table
 

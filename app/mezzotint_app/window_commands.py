@@ -60,6 +60,16 @@ def window_commands(window: MainWindow) -> tuple[Command, ...]:
         ),
         Command("file.quit", "Quit", "Ctrl+Q", "close", lambda _s: window.quit(), menu="File"),
         Command(
+            "edit.undo",
+            "Undo delete",
+            "Ctrl+Z",
+            "undo",
+            lambda state: state.notices.undo(),
+            lambda state: state.notices.can_undo,
+            "Edit",
+            "Bring back the pictures or runs that were deleted last",
+        ),
+        Command(
             "edit.copy_picture",
             "Copy picture",
             "Ctrl+Shift+C",

@@ -124,7 +124,7 @@ class GalleryState(QObject):
         what = "The picture was deleted." if len(ids) == 1 else f"{len(ids):,} pictures were deleted."
 
         def deleted(_reply: Any) -> None:
-            self._notices.show("info", what, action_title="Undo", action=lambda: self.restore(ids))
+            self._notices.show_undoable(what, lambda: self.restore(ids))
 
         self._client.call(m.DeleteArtifacts(artifact_ids=ids), deleted, self._notices.show_error)
 

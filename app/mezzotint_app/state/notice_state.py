@@ -39,6 +39,7 @@ class NoticeState(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.notices: list[Notice] = []
+        self._undos: list[tuple[Notice, Callable[[], None]]] = []  # what can be taken back, newest last
 
     def show(
         self,
@@ -54,6 +55,31 @@ class NoticeState(QObject):
         del self.notices[:-KEPT]
         self.posted.emit(notice)
         return notice
+
+    def show_undoable(self, sentence: str, undo: Callable[[], None]) -> Notice:
+        """Tell what was done; it can be taken back from the notice, or by `undo` when that is long gone."""
+
+        def undo_this() -> None:
+            if (notice, undo) in self._undos:
+                self._undos.remove((notice, undo))
+                self.withdraw(notice)
+                undo()
+
+        notice = self.show("info", sentence, action_title="Undo", action=undo_this)
+        self._undos.append((notice, undo))
+        del self._undos[:-KEPT]
+        return notice
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._undos)
+
+    def undo(self) -> None:
+        """Take back what was done last; nothing happens where nothing can be."""
+        if self._undos:
+            notice, _ = self._undos[-1]
+            assert notice.action is not None
+            notice.action()
 
     def show_error(self, error: MezzotintError | ErrorInfo) -> None:
         """Tell of an error as it came over the wire or from the client."""

@@ -125,7 +125,7 @@ class RunsState(QObject):
         what = "The run was deleted." if len(ids) == 1 else f"{len(ids)} runs were deleted."
 
         def deleted(_reply: Any) -> None:
-            self._notices.show("info", what, action_title="Undo", action=lambda: self.restore(ids))
+            self._notices.show_undoable(what, lambda: self.restore(ids))
 
         self._ask(m.DeleteRuns(run_ids=ids), deleted)
 

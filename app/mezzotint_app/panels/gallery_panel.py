@@ -31,7 +31,6 @@ __all__ = ["GalleryPanel"]
 
 SEARCH_DELAY_MS = 200
 EDGES = (56, 240)  # smallest and largest tile in logical pixels
-FIRST_EDGE = 88
 MOST_SELECTED = 200  # records that others hear of; deleting works on all that are selected
 WIDE_PX = 720  # from here on the details stand beside the grid
 
@@ -57,13 +56,14 @@ class GalleryPanel(QWidget):
         self.size_slider.setRange(*EDGES)
         self.size_slider.setSingleStep(8)
         self.size_slider.setPageStep(32)
-        self.size_slider.setValue(FIRST_EDGE)
+        self.size_slider.setValue(state.settings.values.thumbnail_px)
         self.size_slider.setFixedWidth(72)
         self.size_slider.setAccessibleName("Size of thumbnails")
         self.size_slider.setToolTip("Size of thumbnails")
         self.grid = ThumbnailGrid(state.gallery, self)
-        self.grid.set_edge(FIRST_EDGE)
+        self.grid.set_edge(self.size_slider.value())
         self.size_slider.valueChanged.connect(self.grid.set_edge)
+        self.size_slider.valueChanged.connect(lambda edge: state.settings.set(thumbnail_px=edge))
         self.count = text_label("", "small", self)
         self.new_button = QPushButton(self.grid)
         self.new_button.setProperty("role", "primary")
@@ -86,6 +86,7 @@ class GalleryPanel(QWidget):
         self.splitter.setStretchFactor(0, 3)
         self.splitter.setStretchFactor(1, 2)
         self.splitter.setChildrenCollapsible(False)
+        self.splitter.splitterMoved.connect(self._on_splitter_moved)
         self.details.hide()
         self._lay_out()
         self._add_actions()
@@ -195,7 +196,20 @@ class GalleryPanel(QWidget):
         if records != self._gallery.selected:
             self._gallery.select(records)
             self.compare_action.setEnabled(len(records) == 2)
-        self.details.setVisible(bool(records))
+        if bool(records) == self.details.isHidden():
+            self.details.setVisible(bool(records))
+            self._apply_share()
+
+    def _on_splitter_moved(self) -> None:
+        grid, details = self.splitter.sizes()
+        if grid and details:
+            self._state.settings.set(gallery_share=round(grid / (grid + details), 3))
+
+    def _apply_share(self) -> None:
+        """Grid and details as they were left; both directions share one proportion."""
+        share = self._state.settings.values.gallery_share
+        room = max(self.splitter.width(), self.splitter.height())
+        self.splitter.setSizes([round(room * share), round(room * (1 - share))])
 
     def _select_again(self) -> None:
         """After a reset: what was selected and is still in memory is selected again."""
@@ -205,7 +219,10 @@ class GalleryPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         wide = self.width() >= WIDE_PX
-        self.splitter.setOrientation(Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical)
+        orientation = Qt.Orientation.Horizontal if wide else Qt.Orientation.Vertical
+        if orientation != self.splitter.orientation():
+            self.splitter.setOrientation(orientation)
+            self._apply_share()
         self._place_new_button()
 
     # --- the menu ----------------------------------------------------------------------------------------

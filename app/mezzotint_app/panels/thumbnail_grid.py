@@ -285,6 +285,7 @@ class ThumbnailGrid(QListView):
         bar.setSingleStep(cell // 2)
         bar.setPageStep(max(cell, room - cell // 2))
         bar.setRange(0, max(0, lines * cell - room))
+        bar.setEnabled(bar.maximum() > 0)  # always there, so that tiles don't jump; a handle only if it moves
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         self._top_row = self.visible_rows()[0]
@@ -399,6 +400,11 @@ class ThumbnailGrid(QListView):
         self.doItemsLayout()
         self._pacer.request()
 
+    def _has_one_tile(self) -> bool:
+        """Whether exactly one picture is selected: its frame says well enough where the keyboard is."""
+        ranges = self.selected_ranges()
+        return len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+
     # --- painting ----------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -442,7 +448,8 @@ class ThumbnailGrid(QListView):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(theme.color("accent"), 2))
             painter.drawRoundedRect(tile.adjusted(2, 2, -2, -2), RADIUS, RADIUS)
-        if self.hasFocus() and row == self.currentIndex().row():
+        is_current = self.hasFocus() and row == self.currentIndex().row()
+        if is_current and not (is_selected and self._has_one_tile()):
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.color("text"), 1, Qt.PenStyle.DotLine))
+            painter.setPen(QPen(theme.color("focus"), 1))
             painter.drawRoundedRect(tile.adjusted(4, 4, -5, -5), RADIUS, RADIUS)

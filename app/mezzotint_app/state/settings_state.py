@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     model_folder: str = ""  # where the chooser for model folders opens
     picture_folder: str = ""  # where choosers for pictures open
     seed_mode: SeedMode = "random"
+    thumbnail_px: Annotated[int, msgspec.Meta(ge=56, le=240)] = 88  # edge of the gallery's tiles
+    gallery_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.55  # the grid, beside details
     brush_size: Annotated[int, msgspec.Meta(ge=1, le=512)] = 24
     draft: GenerateSpec | None = None  # the form as it was left
 

@@ -10,8 +10,10 @@ import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QToolButton
 
+from mezzotint_app.look.style_sheet import style_sheet
+from mezzotint_app.look.theme import theme_manager
 from mezzotint_app.panels import thumbnail_grid
 from mezzotint_app.panels.compare_view import CompareView
 from mezzotint_app.panels.gallery_panel import GalleryPanel
@@ -359,3 +361,38 @@ def test_the_menu_and_commands_know_the_selection(panel: GalleryPanel, client: F
     assert not panel.compare_action.isEnabled()
     panel.grid.select_rows([1, 2])
     assert panel.compare_action.isEnabled()
+
+
+def test_size_of_tiles_and_share_of_the_grid_are_remembered(
+    qtbot: Any, panel: GalleryPanel, client: FakeEngineClient, app_state: AppState, paths: list[str]
+) -> None:
+    PictureStore(client, 8, paths)
+    client.emit_snapshot()
+    panel.size_slider.setValue(160)
+    panel.grid.select_rows([0])
+    assert panel.details.isVisible()
+    panel.splitter.moveSplitter(panel.splitter.height() // 3, 1)
+    left = panel.splitter.sizes()
+    settled(qtbot, panel)
+
+    again = GalleryPanel(app_state)
+    qtbot.addWidget(again)
+    again.resize(panel.size())
+    again.show()
+    assert again.grid.edge == 160
+    again.grid.select_rows([0])
+    assert again.splitter.sizes() == pytest.approx(left, abs=4)
+    settled(qtbot, again)
+    again.grid.close_loader()
+
+
+def test_search_icon_stands_in_the_middle_of_its_field(qapp: QApplication, panel: GalleryPanel) -> None:
+    before = qapp.styleSheet()
+    qapp.setStyleSheet(style_sheet(theme_manager().theme, "."))
+    try:
+        QApplication.processEvents()
+        for button in panel.search.findChildren(QToolButton):
+            if button.isVisible():
+                assert abs(button.geometry().center().y() - panel.search.rect().center().y()) <= 1
+    finally:
+        qapp.setStyleSheet(before)

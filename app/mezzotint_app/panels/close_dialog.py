@@ -21,13 +21,17 @@ def ask_on_close(active: int, queued: int, parent: QWidget) -> tuple[CloseAnswer
         if active == 1
         else f"{active} runs are going on"
         if active
-        else "Runs are waiting"
+        else "A run is waiting"
+        if queued == 1
+        else f"{queued} runs are waiting"
     )
     waiting = f", and {queued} more in the queue" if active and queued else ""
     box.setText(f"{what}{waiting}.")
-    box.setInformativeText("They can go on in the background, and will be here at the next start.")
+    is_one = active + queued == 1
+    who = "It" if is_one else "They"
+    box.setInformativeText(f"{who} can go on in the background, and will be here at the next start.")
     keep = box.addButton("Keep running", QMessageBox.ButtonRole.AcceptRole)
-    stop = box.addButton("Stop them", QMessageBox.ButtonRole.DestructiveRole)
+    stop = box.addButton("Stop it" if is_one else "Stop them", QMessageBox.ButtonRole.DestructiveRole)
     box.addButton(QMessageBox.StandardButton.Cancel)
     box.setDefaultButton(keep)
     remember = QCheckBox("Do this each time", box)

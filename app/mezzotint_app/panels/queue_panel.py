@@ -103,6 +103,7 @@ class QueuePanel(QWidget):
         self.model.rebuilt.connect(self._on_rebuilt)
         self.model.dropped.connect(self._on_dropped)
         self._runs.queueChanged.connect(self._refresh)
+        self._runs.runChanged.connect(lambda _run_id: self._refresh())
         self._runs.currentChanged.connect(lambda _run_id: self._refresh())
         state.engine.changed.connect(self._refresh)
         theme_manager().changed.connect(self._on_theme)
@@ -252,7 +253,9 @@ class QueuePanel(QWidget):
         paused = self._runs.queue_paused
         running, waiting = self.model.count_of(RUNNING), self.model.count_of(WAITING)
         parts = ["Queue paused"] if paused else []
-        parts.append(f"{running:,} running" if running else "")
+        held = sum(run.state == "paused" for run in self._runs.active())
+        parts.append(f"{running - held:,} running" if running > held else "")
+        parts.append(f"{held:,} paused" if held else "")
         parts.append(f"{waiting:,} waiting" if waiting else "")
         if not running and not waiting:
             parts.append("Nothing waits" if self.model.count_of(ENDED) else "")

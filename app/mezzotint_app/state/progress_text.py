@@ -61,7 +61,7 @@ def run_summary(run: RunRecord) -> str:
         case "cancelled":
             return f"Cancelled after {duration_text(run.seconds)}"
         case "interrupted":
-            return "Interrupted: its worker ended. Retry runs it again."
+            return "Interrupted before it was finished. Retry runs it again."
         case "stopping":
             return "Stopping at the next step…"
         case "paused":

@@ -69,6 +69,8 @@ def test_what_runs_what_waits_what_ended(panel: QueuePanel, client: FakeEngineCl
     assert panel.model.place_in_queue("a") == 1
     assert panel.model.place_in_queue("d") == 4
     assert "1 running · 4 waiting" in panel.summary.text()
+    client.emit_event(m.RunChanged(run=run_record("run", "paused", started=2.0)))
+    assert "1 paused · 4 waiting" in panel.summary.text()
 
 
 def test_a_failed_run_says_why_in_one_sentence(panel: QueuePanel, client: FakeEngineClient) -> None:

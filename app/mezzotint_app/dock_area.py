@@ -13,6 +13,7 @@ from mezzotint_app.look.icons import icon
 __all__ = ["DockArea", "Panel"]
 
 LEFT_PX, RIGHT_PX = 372, 300
+LEAST_LEFT_PX = 340  # the form with a picture and its mask
 CANVAS_SHARE = 0.56  # of the height, above the plots
 
 Flag = ads.CDockManager.eConfigFlag
@@ -86,8 +87,8 @@ class DockArea(QObject):
     def apply_default_sizes(self) -> None:
         """Sides of a fixed width; the rest is the canvas and what lies below it."""
         width, height = max(self._window.width(), 900), max(self._window.height(), 600)
-        right = min(RIGHT_PX, round(width * 0.25))
-        left = min(LEFT_PX, round(width * 0.33))
+        right = min(RIGHT_PX, round(width * 0.22))
+        left = min(LEFT_PX, max(LEAST_LEFT_PX, round(width * 0.33)))
         centre, side = self._area("centre"), self._area("left")
         if centre is not None:
             self.manager.setSplitterSizes(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QCloseEvent, QShowEvent
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from mezzotint_app.command_actions import CommandActions
@@ -42,7 +43,11 @@ class MainWindow(QMainWindow):
         self.state = state
         self.setWindowTitle("Mezzotint")
         self.setMinimumSize(*SMALLEST)
-        self.resize(*START_SIZE)
+        size = QSize(*START_SIZE)
+        if QGuiApplication.platformName() != "offscreen":  # a screen that nobody looks at, of 800 × 800
+            # docks are laid out for this width, so it must be the one that the window gets
+            size = size.boundedTo(self.screen().availableSize()).expandedTo(QSize(*SMALLEST))
+        self.resize(size)
         self.generate = GeneratePanel(state)
         self.canvas = CanvasPanel(state)
         self.notices = NoticeBar(state.notices)

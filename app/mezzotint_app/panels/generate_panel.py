@@ -216,12 +216,11 @@ class GeneratePanel(QWidget):
         self._reason.setVisible(bool(blocker))
         run = followed_run(self._state)
         for button in (self.pause_button, self.cancel_button):
-            button.setVisible(run is not None)
+            # never hidden: a click on Cancel as the run ends would meet Generate, grown into its place
             button.setEnabled(run is not None and run.state != "stopping")
-        if run is not None:
-            is_paused = run.state == "paused"
-            self.pause_button.setIcon(icon("play" if is_paused else "pause"))
-            self.pause_button.setAccessibleName("Resume run" if is_paused else "Pause run")
+        is_paused = run is not None and run.state == "paused"
+        self.pause_button.setIcon(icon("play" if is_paused else "pause"))
+        self.pause_button.setAccessibleName("Resume run" if is_paused else "Pause run")
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -137,10 +137,11 @@ def test_devices_and_precisions_are_those_of_the_engine(ready: GeneratePanel, ap
     assert ready.device.currentText() == "cuda:3 (not here)"
 
 
-def test_pause_and_cancel_are_there_while_something_runs(
+def test_pause_and_cancel_keep_their_place_and_work_while_something_runs(
     client: FakeEngineClient, ready: GeneratePanel
 ) -> None:
-    assert not ready.cancel_button.isVisible()
+    assert ready.cancel_button.isVisible()
+    assert not ready.cancel_button.isEnabled()
     client.emit_event(m.RunChanged(run=run_record("a", "running")))
     ready.pause_button.click()
     assert client.last_call(m.PauseRun).run_id == "a"
@@ -151,7 +152,8 @@ def test_pause_and_cancel_are_there_while_something_runs(
     ready.cancel_button.click()
     assert client.last_call(m.CancelRun).run_id == "a"
     client.emit_event(m.RunChanged(run=run_record("a", "cancelled")))
-    assert not ready.cancel_button.isVisible()
+    assert ready.cancel_button.isVisible()
+    assert not ready.cancel_button.isEnabled()
 
 
 def test_a_megabyte_of_prompt_is_kept_whole_and_shown_in_part(qtbot: Any) -> None:

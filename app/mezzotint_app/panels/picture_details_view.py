@@ -191,6 +191,7 @@ class PictureDetailsView(QWidget):
             title, value = text_label("", "muted", self), text_label("", "", self)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             value.setWordWrap(True)
+            value.setMinimumWidth(1)  # one long word must not push the fields out of a narrow panel
             row = len(self._rows)
             self._grid.addWidget(title, row, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(value, row, 1)
@@ -202,6 +203,7 @@ class PictureDetailsView(QWidget):
             if is_used:
                 title_label.setText(facts[place][0])
                 value_label.setText(facts[place][1])
+                value_label.setToolTip(facts[place][1])
 
 
 def _size_text(nbytes: int) -> str:

@@ -396,3 +396,17 @@ def test_search_icon_stands_in_the_middle_of_its_field(qapp: QApplication, panel
                 assert abs(button.geometry().center().y() - panel.search.rect().center().y()) <= 1
     finally:
         qapp.setStyleSheet(before)
+
+
+def test_long_values_never_push_the_details_out_of_a_narrow_gallery(
+    qtbot: Any, panel: GalleryPanel, client: FakeEngineClient, paths: list[str]
+) -> None:
+    panel.resize(240, 640)
+    PictureStore(client, 8, paths)
+    client.emit_snapshot()
+    panel.grid.select_rows([0])
+    panel.details._show_facts([("Scheduler", "DPMSolverMultistepScheduler" * 2)])
+    QApplication.processEvents()
+    right = panel.details.prompt.mapTo(panel, panel.details.prompt.rect().topRight()).x()
+    assert right < panel.width()
+    settled(qtbot, panel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QRunnable, QSize, Qt, QThreadPool, Signal
+from PySide6.QtCore import QObject, QSize, Qt, QThreadPool, Signal
 from PySide6.QtGui import QImage, QImageReader
 
 __all__ = ["PictureLoader"]
@@ -14,14 +14,15 @@ class _Mailbox(QObject):
     read = Signal(str, int, QImage)
 
 
-class _Task(QRunnable):
+class _Task:
+    """Not a QRunnable: PySide (6.11) keeps the wrappers of some of them for ever."""
+
     def __init__(self, mailbox: _Mailbox, path: str, side: int) -> None:
-        super().__init__()
         self._mailbox = mailbox
         self._path = path
         self._side = side
 
-    def run(self) -> None:
+    def __call__(self) -> None:
         reader = QImageReader(self._path)
         reader.setAutoTransform(True)
         size = reader.size()

@@ -42,7 +42,7 @@ from mezzotint_sdk.records import ArtifactRecord
 __all__ = ["ThumbnailGrid"]
 
 PADDING = SPACING // 2
-LEAST_CACHE_BYTES = 12 * 2**20
+LEAST_CACHE_BYTES = 8 * 2**20
 SCREENS_KEPT = 3  # screens of thumbnails that stay in memory, when they need more than the least
 WANT_HZ = 30.0
 PIXEL_STEP = 32

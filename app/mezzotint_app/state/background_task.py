@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal
+from PySide6.QtCore import QObject, QThreadPool, Signal
 from shiboken6 import isValid
 
 __all__ = ["BackgroundTask"]
@@ -40,9 +40,8 @@ class BackgroundTask(Generic[T]):
         self._owner = owner
         self._mailbox = _Mailbox()
         self._mailbox.done.connect(self._deliver)
-        self._runnable = _Runnable(work, self._mailbox)
         BackgroundTask._under_way.add(self)
-        QThreadPool.globalInstance().start(self._runnable)
+        QThreadPool.globalInstance().start(_Work(work, self._mailbox))
 
     def _deliver(self, result: T, error: Exception | None) -> None:
         BackgroundTask._under_way.discard(self)
@@ -56,14 +55,14 @@ class BackgroundTask(Generic[T]):
             log.error("background work failed: %s", error)
 
 
-class _Runnable(QRunnable):
+class _Work:
+    """Not a QRunnable: of those that Python owns, PySide (6.11) keeps the wrapper of each one for ever."""
+
     def __init__(self, work: Callable[[], object], mailbox: _Mailbox) -> None:
-        super().__init__()
-        self.setAutoDelete(False)  # Python owns it
         self._work = work
         self._mailbox = mailbox
 
-    def run(self) -> None:
+    def __call__(self) -> None:
         result: object = None
         problem: Exception | None = None
         try:

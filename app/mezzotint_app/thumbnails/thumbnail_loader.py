@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Hashable, Sequence
 
-from PySide6.QtCore import QObject, QRunnable, QThread, QThreadPool, Signal
+from PySide6.QtCore import QObject, QThread, QThreadPool, Signal
 from PySide6.QtGui import QImage
 
 from mezzotint_app.thumbnails.picture_decoding import decode_picture
@@ -25,13 +25,14 @@ class _Results(QObject):
     decoded = Signal(object, object, str)  # request, QImage, sentence
 
 
-class _Task(QRunnable):
+class _Task:
+    """Not a QRunnable: of those that Python owns, PySide (6.11) keeps the wrapper of each one for ever."""
+
     def __init__(self, request: PictureRequest, results: _Results) -> None:
-        super().__init__()
         self._request = request
         self._results = results
 
-    def run(self) -> None:
+    def __call__(self) -> None:
         _, path, edge = self._request
         try:
             image, problem = decode_picture(path, edge)
@@ -79,7 +80,6 @@ class ThumbnailLoader(QObject):
         while self._waiting and len(self._running) < self._pool.maxThreadCount():
             request = self._waiting.pop(0)
             task = _Task(request, self._results)
-            task.setAutoDelete(False)  # Python owns it: Qt would delete it under a live wrapper
             self._running[request] = task
             self._pool.start(task)
 

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from tests.benchmarks.comparison import Result
 
@@ -25,6 +26,9 @@ BENCHMARKS = {
     "memory": "bench_app_memory",
     "command": "bench_command_start",
 }
+
+
+QUIET_PERCENT = 10.0  # an app of four processes suffers more from others than a script of one
 
 
 def _line(result: Result) -> str:
@@ -47,7 +51,13 @@ def main() -> int:
     results: list[Result] = []
     failures: dict[str, str] = {}
     began = time.time()
+    busy: dict[str, float] = {}
     for name in words.only or BENCHMARKS:
+        busy[name] = psutil.cpu_percent(interval=1.0)
+        if busy[name] > QUIET_PERCENT:
+            print(
+                f"{name}: others use {busy[name]:.0f} % of the processors; the figures will be worse for it"
+            )
         try:
             module = importlib.import_module(f"tests.benchmarks.{BENCHMARKS[name]}")
             measured: list[Result] = module.measure(words.quick)
@@ -65,6 +75,7 @@ def main() -> int:
             "platform": platform.platform(),
             "python": platform.python_version(),
         },
+        "busy_before_percent": busy,
         "load_at_end": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "began": began,
         "seconds": time.time() - began,

@@ -16,7 +16,7 @@ __all__ = ["PhasePlot"]
 
 class PhasePlot(PlotCard):
     def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
-        super().__init__("Time by phase", "ms", parent)
+        super().__init__("Phases", "ms", parent)
         self._series = series
         self.times = PhaseTimes()
         self.bars = PhaseBars(self)

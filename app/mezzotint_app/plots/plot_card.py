@@ -28,6 +28,7 @@ __all__ = ["MIN_HEIGHT_PX", "PlotCard"]
 
 MIN_HEIGHT_PX = 148
 READING_INSET_PX = 6
+BUTTON_PX = 24
 KEYS = "Arrow keys read values, + and - zoom, Shift with arrows pans, Home shows everything"
 
 
@@ -59,6 +60,8 @@ class PlotCard(QFrame):
         self.menu_button.clicked.connect(
             lambda: self.open_menu(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
         )
+        for button in (self.expand, self.menu_button):
+            button.setFixedSize(BUTTON_PX, BUTTON_PX)  # the title needs the room
         self.legend = LegendRow(self)
         self.legend.toggled.connect(self.on_toggled)
         self._reading = ""
@@ -130,7 +133,11 @@ class PlotCard(QFrame):
 
     def _place_reading(self) -> None:
         if self._reading and self._canvas is not None:
+            self._reading_label.setText(self._reading)
             self._reading_label.adjustSize()
+            if self._reading_label.width() > self._canvas.width():
+                self._reading_label.setText(self._reading.replace(":  ", "\n").replace("  ·  ", "\n"))
+                self._reading_label.adjustSize()
             left = self._canvas.width() - self._reading_label.width() - READING_INSET_PX
             self._reading_label.move(max(0, left), READING_INSET_PX)
             self._reading_label.raise_()

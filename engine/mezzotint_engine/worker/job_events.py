@@ -17,8 +17,7 @@ from mezzotint_sdk.messages import FromWorker, JobPaused, JobProgressed, JobResu
 
 __all__ = ["JobEvents"]
 
-# A progress bar needs no more. Each message wakes a thread in three processes; at fifty a second that made a
-# job of a small model 9 % slower, on two cores.
+# A progress bar needs no more, and each message wakes a thread in three processes: see docs/DECISIONS.md.
 PROGRESS_SECONDS = 0.1
 
 _log = logging.getLogger("mezzotint_engine.worker.job")

@@ -12,7 +12,7 @@ import os
 
 from mezzotint_engine.worker.process_end import end_process_tree, watch_standard_input
 from mezzotint_engine.worker.stray_output import prepare_environment, silence_standard_output
-from mezzotint_engine.worker.thread_choice import prepare_openmp
+from mezzotint_sdk.openmp import prepare_openmp
 
 
 def main() -> None:

@@ -3,21 +3,18 @@
 More threads than cores that are ours make OpenMP collapse: each operation ends when its slowest thread does,
 and a thread without a core ends late. So: physical cores, of those that this process may use, and on few of
 them one less, for the window, the server and whatever else runs.
-
-Measured on 2 cores with other processes busy, emoji-64, 40 steps, median seconds: 1 thread 0.86 (passive) and
-0.89 (active waiting); 2 threads 2.6 (passive), and with active waiting a single step took up to 2 s.
+Figures stand in docs/DECISIONS.md; how threads wait is set by `mezzotint_sdk.openmp`.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import MutableMapping
 from pathlib import Path
 
 import psutil
 
-__all__ = ["THREADS_VARIABLE", "default_threads", "prepare_openmp", "usable_cores"]
+__all__ = ["THREADS_VARIABLE", "default_threads", "usable_cores"]
 
 THREADS_VARIABLE = "MEZZOTINT_THREADS"
 FEW_CORES = 4
@@ -46,16 +43,3 @@ def _quota() -> int | None:
         return None if limit == "max" else max(1, math.floor(int(limit) / int(period)))
     except (OSError, ValueError):
         return None
-
-
-def prepare_openmp(environment: MutableMapping[str, str]) -> None:
-    """Settings that OpenMP reads when it is loaded, so before torch is. What the user set stays.
-
-    Waiting threads soon sleep instead of spinning: a spinning thread holds a core that another process (the
-    window, above all) needs, and then every operation waits for the thread that was displaced. Figures are
-    in server/worker_environment.py.
-    """
-    if "OMP_WAIT_POLICY" not in environment:
-        environment.setdefault("GOMP_SPINCOUNT", "2000")
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    environment.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's OpenMP

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from mezzotint_engine.worker import thread_choice
-from mezzotint_engine.worker.thread_choice import THREADS_VARIABLE, default_threads, prepare_openmp
+from mezzotint_engine.worker.thread_choice import THREADS_VARIABLE, default_threads
+from mezzotint_sdk.openmp import prepare_openmp
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 3), (8, 8)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mezzotint_sdk.debug_messages import AskDebugger
+from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.job_spec import JobSpec
 from mezzotint_sdk.message_body import Body
 from mezzotint_sdk.records import ArrayRef, RunState
@@ -35,9 +37,14 @@ class GetStatus(Body, frozen=True, kw_only=True):
 
 
 class SubmitJobs(Body, frozen=True, kw_only=True):
-    """Put jobs at the end of the queue, all or none, in one transaction."""
+    """Put jobs at the end of the queue, all or none, in one transaction.
+
+    With `debug`, each of them starts under the op debugger, with this plan. It is no part of the spec: the
+    debugger changes no result.
+    """
 
     specs: tuple[JobSpec, ...]
+    debug: DebugPlan | None = None
 
 
 class CancelRun(Body, frozen=True, kw_only=True):
@@ -60,7 +67,7 @@ class ResumeRun(Body, frozen=True, kw_only=True):
 
 
 class RetryRun(Body, frozen=True, kw_only=True):
-    """Queue the same spec again as a new run (also for "duplicate")."""
+    """Queue the same spec again as a new run (also for "duplicate"); plainly, where that one was debugged."""
 
     run_id: str
 
@@ -212,4 +219,5 @@ Request = (
     | KillWorker
     | StopEngine
     | SetLinger
+    | AskDebugger
 )

@@ -222,6 +222,7 @@ class Stopped(Body, frozen=True, kw_only=True):
 
 class WentOn(Body, frozen=True, kw_only=True):
     stop_id: int
+    touched: bool = False  # something was edited or skipped in this run, at this stop at the latest
 
 
 class Printed(Body, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import msgspec
 
 from mezzotint_sdk.records import ArrayRef
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -69,6 +69,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     retry_of: str = ""  # run id that this one repeats
     deleted: bool = False
+    debugged: bool = False  # it was submitted under the op debugger, or that was attached to it
+    touched: bool = False  # a tensor was edited, or an op skipped, in the op debugger
     abridged: bool = False  # very long prompts are cut in lists and events; `GetRun` gives the whole spec
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mezzotint_sdk.debug_messages import DebuggerReported
 from mezzotint_sdk.message_body import Body, Measurements, Preview, Progress
 from mezzotint_sdk.records import ArtifactRecord, DeviceInfo, LogRecord, RunRecord, ServerInfo, WorkerRecord
 
@@ -96,4 +97,5 @@ Event = (
     | PreviewMade
     | MetricsAdded
     | WorkerBeat
+    | DebuggerReported
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mezzotint_sdk.debug_messages import DebuggerSaid
 from mezzotint_sdk.errors import ErrorInfo
 from mezzotint_sdk.message_body import Body
 from mezzotint_sdk.records import (
@@ -123,4 +124,5 @@ Reply = (
     | ModelList
     | ModelDescribed
     | ImageImported
+    | DebuggerSaid
 )

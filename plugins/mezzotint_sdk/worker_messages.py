@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from mezzotint_sdk.debug_messages import DebugAnswered, DebugAsked, JobDebugged
+from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.errors import ErrorInfo
 from mezzotint_sdk.job_spec import JobSpec
 from mezzotint_sdk.message_body import Body, Measurements, Preview, Progress
@@ -87,6 +89,7 @@ class JobFailed(Body, frozen=True, kw_only=True):
 
 class SlotWanted(Body, frozen=True, kw_only=True):
     nbytes: int
+    purpose: str = ""  # comes back in the grant: "" for a preview, the op debugger's wishes have names
 
 
 class WorkerLogged(Body, frozen=True, kw_only=True):
@@ -108,6 +111,8 @@ FromWorker = (
     | JobFailed
     | SlotWanted
     | WorkerLogged
+    | DebugAnswered
+    | JobDebugged
 )
 
 
@@ -124,6 +129,7 @@ class StartJob(Body, frozen=True, kw_only=True):
     spec: JobSpec
     folder: str  # the run's folder, made by the server: metrics/ and artifacts/ go below it
     inputs_folder: str
+    debug: DebugPlan | None = None  # start under the op debugger
 
 
 class CancelJob(Body, frozen=True, kw_only=True):
@@ -148,6 +154,7 @@ class SlotGranted(Body, frozen=True, kw_only=True):
     slot: str
     generation: int
     nbytes: int
+    purpose: str = ""  # of the `SlotWanted` that this answers
 
 
 class BeatSeen(Body, frozen=True, kw_only=True):
@@ -168,4 +175,5 @@ ToWorker = (
     | SlotGranted
     | BeatSeen
     | Shutdown
+    | DebugAsked
 )

@@ -8,6 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mezzotint_sdk import messages as m
+from mezzotint_sdk.debug_records import (
+    Breakpoint,
+    DebugPlan,
+    Place,
+    Stop,
+    TensorFacts,
+    TensorLook,
+    TensorStatistics,
+    TensorView,
+    WatchValue,
+)
 from mezzotint_sdk.errors import BadMessageError, ErrorInfo
 from mezzotint_sdk.job_spec import GenerateSpec, ImageValue, ModelRef
 from mezzotint_sdk.records import ArrayRef, RunRecord
@@ -17,6 +28,15 @@ CODECS = (CALLS, FROM_SERVER, FROM_WORKER, TO_WORKER)
 SPEC = GenerateSpec(
     model=ModelRef(path="bundled:emoji-64"), prompt="ü", image=ImageValue("a" * 64), extra={"a": [1, "b"]}
 )
+BREAK = Breakpoint(breakpoint_id=1, op="aten.mm*", expression="out.max() > 1", log="{out}")
+PLAN = DebugPlan(breakpoints=(BREAK,), watches=("out.mean()",))
+STOP = Stop(
+    stop_id=1,
+    reason="breakpoint",
+    message="Breakpoint 1.",
+    place=Place(op_number=3, op="aten.mm.default", sigma=0.5),
+)
+PICTURE = ArrayRef("s", 1, 3, "|u1", (1, 1, 3))
 WHOLE = (
     CALLS.encode(m.Call(1, m.SubmitJobs(specs=(SPEC,)))),
     CALLS.encode(m.Call(2, m.ReadSeries(run_id="r", name="latency/step"))),
@@ -27,12 +47,42 @@ WHOLE = (
     FROM_WORKER.encode(
         m.JobMeasured(run_id="r", name="n", unit="", steps=(1.0,), values=(2.0,), times=(3.0,))
     ),
+    FROM_WORKER.encode(m.JobPreviewed(run_id="r", image_index=0, step=1, array=PICTURE, cost_ms=1.0)),
+    TO_WORKER.encode(m.StartJob(run_id="r", spec=SPEC, folder="/f", inputs_folder="/i", debug=PLAN)),
+    CALLS.encode(m.Call(4, m.SubmitJobs(specs=(SPEC,), debug=PLAN))),
+    CALLS.encode(
+        m.Call(5, m.AskDebugger(run_id="r", ask=m.LookAtTensor(name="out", view=TensorView(rows=2))))
+    ),
+    CALLS.encode(m.Call(6, m.AskDebugger(run_id="r", ask=m.Arm(plan=PLAN)))),
+    TO_WORKER.encode(m.DebugAsked(call_id=7, run_id="r", ask=m.Resume(verb="over", level="module"))),
     FROM_WORKER.encode(
-        m.JobPreviewed(
-            run_id="r", image_index=0, step=1, array=ArrayRef("s", 1, 3, "|u1", (1, 1, 3)), cost_ms=1.0
+        m.DebugAnswered(call_id=7, run_id="r", reply=m.Standing(armed=True, stop=STOP, breakpoints=(BREAK,)))
+    ),
+    FROM_WORKER.encode(m.JobDebugged(run_id="r", report=m.Stopped(stop=STOP, latent=PICTURE))),
+    FROM_SERVER.encode(
+        m.Answer(
+            8,
+            m.DebuggerSaid(
+                reply=m.TensorShown(
+                    look=TensorLook(
+                        facts=TensorFacts(name="out", shape=(1,), dtype="float32", device="cpu"),
+                        kind="numbers",
+                        statistics=TensorStatistics(count=1, mean=1.5),
+                        array=PICTURE,
+                    )
+                )
+            ),
         )
     ),
-    TO_WORKER.encode(m.StartJob(run_id="r", spec=SPEC, folder="/f", inputs_folder="/i")),
+    FROM_SERVER.encode(
+        m.Notice(
+            9,
+            m.DebuggerReported(
+                run_id="r",
+                report=m.Watched(x=1.0, step=0, values=(WatchValue(expression="out.max()", value=2.0),)),
+            ),
+        )
+    ),
 )
 
 
@@ -52,12 +102,45 @@ PLAIN = st.recursive(
     ),
     max_leaves=20,
 )
-TAGS = st.sampled_from(["call", "answer", "notice", "SubmitJobs", "StartJob", "JobFailed", "generate", "x"])
+TAGS = st.sampled_from(
+    [
+        "call",
+        "answer",
+        "notice",
+        "SubmitJobs",
+        "StartJob",
+        "JobFailed",
+        "AskDebugger",
+        "DebugAsked",
+        "DebugAnswered",
+        "JobDebugged",
+        "Stopped",
+        "generate",
+        "x",
+    ]
+)
 ALMOST = st.builds(
     lambda tag, rest: msgspec.msgpack.encode({"type": tag, **rest}),
     TAGS,
     st.dictionaries(
-        st.sampled_from(["request_id", "body", "seq", "run_id", "spec", "specs", "error", "type"]), PLAIN
+        st.sampled_from(
+            [
+                "request_id",
+                "body",
+                "seq",
+                "run_id",
+                "spec",
+                "specs",
+                "error",
+                "type",
+                "ask",
+                "reply",
+                "report",
+                "call_id",
+                "debug",
+            ]
+        ),
+        PLAIN,
     ),
 )
 BYTES = st.one_of(

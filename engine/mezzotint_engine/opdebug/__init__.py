@@ -1,0 +1,1 @@
+"""The op debugger: stop a live model at any tensor op, look inside, change it, go on."""

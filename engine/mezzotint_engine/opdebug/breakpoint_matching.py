@@ -149,7 +149,7 @@ class BreakpointTest:
         return self.breakpoint.breakpoint_id
 
     def may_match_site(self, site: SiteFacts) -> bool:
-        """Whether an op of this site can be the one: depends on the site alone, so the caller keeps the answer.
+        """Whether an op of this site can be the one. Asked once for each site; the caller keeps the answer.
 
         A border's test never matches an op. A module's glob holds for the op's module and for all that lie
         around it.
@@ -168,9 +168,9 @@ class BreakpointTest:
 
     def may_match_module(self, path: str) -> bool:
         """Whether this border's test is about the module with this path."""
-        return (
-            self.border and bool(self._module) and _matches_module(self._module, self.breakpoint.module, path)
-        )
+        if not self.border or self._module is None:
+            return False
+        return _matches_module(self._module, self.breakpoint.module, path)
 
     def matches_mark(self, phase: str, step: int) -> bool:
         return (self._step < 0 or step == self._step) and (not self._phase or phase == self._phase)
@@ -293,7 +293,9 @@ _ANY_SIZES = -1
 def _shape_pattern(text: str) -> _Shape:
     """ "2,64,*" → (2, 64, None); "..." → -1; brackets and "2x64" are understood too, "()" is a scalar."""
     inner = text.strip().strip("()[]").strip()
-    parts = [part.strip() for part in re.split(r"[,x× ]+", inner) if part.strip()]
+    parts = [
+        part.strip() for part in re.split(r"[,\s]+" if "," in inner else r"[x×\s]+", inner) if part.strip()
+    ]
     sizes: list[int | None] = []
     for part in parts:
         if part in {"...", "…"}:

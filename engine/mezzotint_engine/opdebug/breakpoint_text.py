@@ -2,29 +2,29 @@
 
 A breakpoint is one or several conditions, joined by commas or by ` and `; all must hold.
 
-=========================  ============================================================================
-``op=aten.mm*``            op by name or glob: ``aten.mm.default``, ``aten.mm`` and ``mm`` all mean it
-``module=unet.mid_block.*``module by path or glob (``*`` crosses dots); without a dot, also a path's last name
-``file.py:120``, ``file.py``source line, or any line of a file; also ``file=… , line=…``
-``step=3``, ``phase=decode``sampler step or iteration (from 0), phase
-``shape=[2,64,*]``         of any output: ``*`` any size, ``...`` any sizes; also ``2,64,*`` and ``2x64x*``
-``dtype=float16``          also ``fp16``, ``bf16``, …
+=============================  ===============================================================================
+``op=aten.mm*``                op by name or glob: ``aten.mm.default``, ``aten.mm`` and ``mm`` all mean it
+``module=unet.mid_block.*``    module by path or glob (``*`` crosses dots); no dot: also a path's last name
+``file.py:120``, ``file.py``   source line, or any line of a file; also ``file=… , line=…``
+``step=3``, ``phase=decode``   sampler step or iteration (from 0), phase
+``shape=[2,64,*]``             of any output: ``*`` any size, ``...`` any sizes, also ``2x64x*``
+``dtype=float16``              also ``fp16``, ``bf16``, …
 ``device=cuda*``
-``nan``, ``inf``           appears: in an output and in no input
-``out.abs().max() > 1e3``  any expression on ``out``, ``outs``, ``ins``, ``a``, ``b``, …
-``if EXPRESSION``          the same; takes all the rest of the text
-``before``, ``after``      the op runs; also ``when=before``
-``ignore=5``, ``temporary``let hits pass first; only once
-``log='max {out.max()}'``  print and go on
+``nan``, ``inf``               appears: in an output and in no input
+``out.abs().max() > 1e3``      any expression on ``out``, ``outs``, ``ins``, ``a``, ``b``, …
+``if EXPRESSION``              the same; takes all the rest of the text
+``before``, ``after``          the op runs; also ``when=before``
+``ignore=5``, ``temporary``    let hits pass first; only once
+``log='max {out.max()}'``      print and go on
 ``disabled``
-=========================  ============================================================================
+=============================  ===============================================================================
 
 A word alone is understood as the first of these that fits: a flag above (``nan``, ``temporary``, …); a
 file (``….py``, ``….py:7``); a shape in brackets; an op (``ns::…``, or a known namespace as in ``aten.…``); a
 dtype; a device (``cpu``, ``cuda…``, ``mps``, …); a phase; an expression (begins with ``out.``, ``ins``,
-``a.``, ``torch.``, …); one of the modules that the caller knows, or anything with a dot: a module; a word that
-names or, as a glob, matches some op of torch (``mm``, ``*softmax*``): that op; else a module by its last name
-(``attn1``).
+``a.``, ``torch.``, …); one of the modules that the caller knows, or anything with a dot: a module; a word
+that names or, as a glob, matches some op of torch (``mm``, ``*softmax*``): that op; else a module by its last
+name (``attn1``).
 """
 
 from __future__ import annotations

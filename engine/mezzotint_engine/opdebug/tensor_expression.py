@@ -2,9 +2,9 @@
 
 Names: inputs `a`, `b`, `c`, … (after 26 of them `in26`, `in27`, …) and `ins`; outputs `out` (the first) and
 `outs`; `step`, `phase`, `op`, `module`; `torch`, `math`, `np`, Python's builtins. Expressions only look: what
-would edit a tensor in place is refused when it is compiled, no autograd graph is built, and an expression that
-draws random numbers gets its generators put back. A bad expression is a `BadInputError` of one sentence, at
-compiling or at evaluating.
+would edit a tensor in place is refused when it is compiled, no autograd graph is built, and generators are
+put back after random numbers were drawn. A bad expression is a `BadInputError` of one sentence, at compiling
+or at evaluating.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mezzotint_app.state.canvas_state import CanvasState
+from mezzotint_app.state.debug_state import DebugState
 from mezzotint_app.state.engine_state import EngineState
 from mezzotint_app.state.gallery_state import GalleryState
 from mezzotint_app.state.generate_state import GenerateState
@@ -38,6 +39,7 @@ class AppState:
     previews: PreviewState
     canvas: CanvasState
     run_notices: RunNotices
+    debug: DebugState
     home: Path  # the folder that holds settings, inputs and runs
 
     def close(self) -> None:
@@ -78,5 +80,6 @@ def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
         previews=PreviewState(client, settings, engine, runs),
         canvas=CanvasState(client, runs, notices),
         run_notices=RunNotices(runs, notices),
+        debug=DebugState(client, runs, settings, notices),
         home=settings_path.parent,
     )

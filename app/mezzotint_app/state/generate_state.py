@@ -17,6 +17,7 @@ from mezzotint_app.state.engine_state import EngineState
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.settings_state import SeedMode, SettingsState
 from mezzotint_sdk import messages as m
+from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.errors import MezzotintError
 from mezzotint_sdk.job_spec import MAX_SEED, GenerateSpec, ImageValue, ModelRef
 from mezzotint_sdk.records import ModelRecord
@@ -189,8 +190,9 @@ class GenerateState(QObject):
             return "The list of models is on its way…"
         return next(iter(self.problems().values()), "")
 
-    def submit(self) -> None:
-        """Queue the draft as a job; nothing happens while `blocker` says why not."""
+    def submit(self, debug: DebugPlan | None = None) -> None:
+        """Queue the draft as a job, under the op debugger with a plan; nothing happens while `blocker` says
+        why not."""
         if self.blocker():
             return
         if self.seed_mode == "random":
@@ -201,7 +203,7 @@ class GenerateState(QObject):
         def accepted(reply: m.JobsSubmitted) -> None:
             self.submitted.emit(list(reply.run_ids))
 
-        self._client.call(m.SubmitJobs(specs=(spec,)), accepted, self._told)
+        self._client.call(m.SubmitJobs(specs=(spec,), debug=debug), accepted, self._told)
         if self.seed_mode == "next":
             self.set(seed=(spec.seed + spec.count) % (MAX_SEED + 1))
 

@@ -40,6 +40,7 @@ class RunsState(QObject):
         self._notices = notices
         self._runs: dict[str, RunRecord] = {}
         self._progress: dict[str, m.RunProgressed] = {}
+        self._standing: dict[str, str] = {}
         self._picked = ""
         self._current = ""
         self._follow_live = True
@@ -59,6 +60,20 @@ class RunsState(QObject):
 
     def progress(self, run_id: str) -> m.RunProgressed | None:
         return self._progress.get(run_id)
+
+    def standing(self, run_id: str) -> str:
+        """Where a run stands in the op debugger, as a sentence; "" while it goes on."""
+        return self._standing.get(run_id, "")
+
+    def set_standing(self, run_id: str, sentence: str) -> None:
+        """The op debugger's state says so; to all others it is a change of the run."""
+        if sentence != self.standing(run_id):
+            if sentence:
+                self._standing[run_id] = sentence
+            else:
+                del self._standing[run_id]
+            if run_id in self._runs:
+                self.runChanged.emit(run_id)
 
     def active(self) -> list[RunRecord]:
         """Runs that hold a worker, the one that started last first."""

@@ -14,6 +14,7 @@ import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from mezzotint_app.state.notice_state import NoticeState
+from mezzotint_sdk.debug_records import Breakpoint
 from mezzotint_sdk.job_spec import GenerateSpec
 
 __all__ = ["SeedMode", "Settings", "SettingsState"]
@@ -40,6 +41,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gallery_share: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.55  # the grid, beside details
     brush_size: Annotated[int, msgspec.Meta(ge=1, le=512)] = 24
     draft: GenerateSpec | None = None  # the form as it was left
+    breakpoints: tuple[Breakpoint, ...] = ()
+    watches: tuple[str, ...] = ()  # expressions of the op debugger
+    # auto: where no breakpoint would stop the run, at its first op
+    debug_stop_at: Literal["auto", "first_op", "first_step", "never"] = "auto"
+    debug_record: Literal["nothing", "descriptors", "statistics"] = "descriptors"
+    debug_on_exception: bool = True
 
 
 class SettingsState(QObject):

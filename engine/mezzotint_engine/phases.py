@@ -17,7 +17,9 @@ __all__ = ["PhaseClock"]
 class PhaseClock:
     """Times the phases of one run. Exactly one phase runs at a time; paused time belongs to none.
 
-    `on_end(name, seconds)` is called when a phase ends. Used by the job's thread alone.
+    `on_end(name, seconds)` is called when a phase ends, `on_begin(name)` when one begins (set by whoever
+    follows
+    the run closely, the op debugger). Used by the job's thread alone.
     """
 
     def __init__(
@@ -27,6 +29,7 @@ class PhaseClock:
     ) -> None:
         self._now = now
         self._on_end = on_end
+        self.on_begin: Callable[[str], None] | None = None
         self._totals: dict[str, float] = {}
         self._name = ""
         self._begun = 0.0
@@ -41,6 +44,8 @@ class PhaseClock:
         """End the phase that runs, if any, and begin another."""
         self.leave()
         self._name, self._begun = name, self._now()
+        if self.on_begin:
+            self.on_begin(name)
 
     def leave(self) -> None:
         if not self._name:

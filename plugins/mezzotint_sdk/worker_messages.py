@@ -78,6 +78,7 @@ class JobCancelled(Body, frozen=True, kw_only=True):
     run_id: str
     seconds: float
     phases: tuple[PhaseTime, ...] = ()
+    asked: bool = False  # stopped by the user in the debugger
 
 
 class JobFailed(Body, frozen=True, kw_only=True):

@@ -146,6 +146,7 @@ class ImageGeneration:
             self._listener.boundary()
             self._clock.enter(phases.DENOISE)
             self._listener.progressed(phases.DENOISE, 0, self._steps, self._index, 0.0, self._eta(0))
+            self._tell_step(0, None)
             self._step_started = time.perf_counter()
             yield _SilentBar()
 
@@ -178,11 +179,32 @@ class ImageGeneration:
         listener.progressed(phases.DENOISE, done, self._steps, self._index, rate, self._eta(done))
         self._check_numbers(latents, done)
         listener.boundary()
+        if not last:
+            self._tell_step(done, latents)
         if last:
             self._clock.enter(phases.DECODE)
             listener.progressed(phases.DECODE, 0, 1, self._index, rate, self._eta(done))
         self._step_started = time.perf_counter()
         return {}
+
+    def _tell_step(self, step: int, latents: torch.Tensor | None) -> None:
+        """Say which step is the next, with its timestep and, where the scheduler has them, sigma."""
+        if not self._listener.wants_steps():
+            return
+        scheduler = self._pipeline.scheduler
+        timesteps = getattr(scheduler, "timesteps", None)
+        sigmas = getattr(scheduler, "sigmas", None)
+        # image to image begins in the middle of the schedule: steps are counted from its end
+        at = -1 if timesteps is None else len(timesteps) - self._steps + step
+        known = timesteps is not None and 0 <= at < len(timesteps)
+        self._listener.step_begins(
+            step,
+            self._steps,
+            self._index,
+            float(timesteps[at]) if timesteps is not None and known else None,
+            float(sigmas[at]) if sigmas is not None and known and at < len(sigmas) else None,
+            latents,
+        )
 
     def _eta(self, done: int) -> float:
         """Seconds until the last picture is denoised; below 0 while no step was measured."""

@@ -21,6 +21,20 @@ class RunListener(Protocol):
         self, phase: str, step: int, steps: int, image_index: int, steps_per_second: float, eta_seconds: float
     ) -> None: ...
 
+    def wants_steps(self) -> bool:
+        """Whether `step_begins` is to be called."""
+
+    def step_begins(
+        self,
+        step: int,
+        steps: int,
+        image_index: int,
+        timestep: float | None,
+        sigma: float | None,
+        latents: Any,
+    ) -> None:
+        """Sampler step `step`, from 0, is the next; `latents` are what it begins with (None: not known)."""
+
     def wants_preview(self) -> bool:
         """Whether a preview is due now."""
 

@@ -267,7 +267,7 @@ class RunControl:
             case JobFinished():
                 self._end(active, "finished", message.seconds, message.phases)
             case JobCancelled():
-                if active.cancelled:
+                if active.cancelled or message.asked:
                     self._end(active, "cancelled", message.seconds, message.phases)
                 else:
                     self._end(active, "interrupted", message.seconds, message.phases, stopped_by_engine())

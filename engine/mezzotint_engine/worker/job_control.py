@@ -21,11 +21,14 @@ class JobControl:
         self._changed = threading.Condition()
         self._cancelled = False
         self._paused = False
+        self.on_cancel: Callable[[], None] | None = None  # for whoever else holds the job's thread
 
     def cancel(self) -> None:
         with self._changed:
             self._cancelled = True
             self._changed.notify_all()
+        if self.on_cancel is not None:
+            self.on_cancel()
 
     def pause(self) -> None:
         with self._changed:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mezzotint_engine.metrics.series_recorder import SeriesRecorder
+from mezzotint_engine.opdebug.debug_session import DebugSession
 from mezzotint_engine.phases import PhaseClock
 from mezzotint_engine.worker.control_thread import WorkerState
 from mezzotint_engine.worker.job_control import JobControl
@@ -35,7 +36,10 @@ class JobEvents:
         state: WorkerState,
         folder: Path,
         image_count: int,
+        debugger: DebugSession,
     ) -> None:
+        self._debugger = debugger
+        self._saved: set[int] = set()
         self._control, self._send, self._clock = control, send, clock
         self._recorder, self._state = recorder, state
         self._folder, self._image_count = folder, image_count
@@ -57,6 +61,7 @@ class JobEvents:
             self._state.progressed()
             self._control.check()
             self._send(JobResumed(run_id=run_id))
+        self._debugger.boundary()
 
     def progressed(
         self, phase: str, step: int, steps: int, image_index: int, steps_per_second: float, eta_seconds: float
@@ -80,6 +85,20 @@ class JobEvents:
             )
         )
 
+    def wants_steps(self) -> bool:
+        return True
+
+    def step_begins(
+        self,
+        step: int,
+        steps: int,
+        image_index: int,
+        timestep: float | None,
+        sigma: float | None,
+        latents: Any,
+    ) -> None:
+        self._debugger.ladder.enter_step(step, steps, timestep, sigma, latents)
+
     def wants_preview(self) -> bool:
         return self._previews is not None and self._previews.due()
 
@@ -88,9 +107,13 @@ class JobEvents:
             self._previews.offer(self._target, latent, image_index, step, global_step)
 
     def measured(self, name: str, unit: str, step: float, value: float) -> None:
-        self._recorder.add(name, unit, step, value)
+        # what was stepped through or recorded is no measurement
+        self._recorder.add(f"debugged/{name}" if self._debugger.armed else name, unit, step, value)
 
     def saved(self, index: int, file: Path, width: int, height: int, nbytes: int, seed: int) -> None:
+        if index in self._saved:
+            return  # the run was begun anew in the debugger; the server has this picture's row
+        self._saved.add(index)
         self._send(
             JobSaved(
                 run_id=self._control.run_id,

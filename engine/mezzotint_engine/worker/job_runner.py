@@ -16,18 +16,24 @@ from mezzotint_engine.models.memory_errors import is_out_of_memory
 from mezzotint_engine.models.model_check import components_of
 from mezzotint_engine.models.model_families import family_of
 from mezzotint_engine.models.residency import ModelResidency, release_memory
+from mezzotint_engine.opdebug.debug_session import DebugSession
+from mezzotint_engine.opdebug.gate import RestartRunError
 from mezzotint_engine.phases import PhaseClock
 from mezzotint_engine.pipelines.image_generation import ImageGeneration
 from mezzotint_engine.worker.control_thread import WorkerState
+from mezzotint_engine.worker.debug_host import WorkerDebugHost
 from mezzotint_engine.worker.devices import list_devices, resolved_spec
 from mezzotint_engine.worker.failure_sentences import explain
 from mezzotint_engine.worker.job_control import JobControl
 from mezzotint_engine.worker.job_events import JobEvents
 from mezzotint_engine.worker.preview_thread import PreviewTarget, PreviewThread
+from mezzotint_engine.worker.slot_wishes import SlotWishes
 from mezzotint_sdk import phases
-from mezzotint_sdk.errors import CancelledRunError, ModelError
-from mezzotint_sdk.job_spec import GenerateSpec
+from mezzotint_sdk.errors import BadInputError, CancelledRunError, ModelError
+from mezzotint_sdk.job_spec import GenerateSpec, canonical_json
 from mezzotint_sdk.messages import (
+    DebugAnswered,
+    DebugAsked,
     FromWorker,
     JobCancelled,
     JobFailed,
@@ -55,8 +61,11 @@ class JobRunner:
         previews: PreviewThread | None = None,
         state: WorkerState | None = None,
         models: ModelResidency | None = None,
+        slots: SlotWishes | None = None,
     ) -> None:
         self._send = send
+        self._slots = slots or SlotWishes(send)
+        self._debugger: DebugSession | None = None
         self._previews = previews
         self._state = state or WorkerState()
         self._models = models or ModelResidency()
@@ -81,13 +90,32 @@ class JobRunner:
         clock = PhaseClock(lap.phase_ended)
         self._state.run_id = run_id
         self._state.progressed()
-        events = JobEvents(control, self._send, clock, recorder, self._state, folder, job.spec.count)
+        host = WorkerDebugHost(run_id, self._send, self._slots, clock, recorder, self._state)
+        debugger = DebugSession(run_id, folder, canonical_json(job.spec), host)
+        control.on_cancel = debugger.gate.cancel
+        clock.on_begin = debugger.ladder.enter_phase
+        events = JobEvents(
+            control, self._send, clock, recorder, self._state, folder, job.spec.count, debugger
+        )
+        if job.debug is not None:
+            debugger.want(job.debug)
+        self._debugger = debugger
         recorder.start()
         failure: BaseException | None = None
         try:
             try:
-                self._draw_all(job, control, events, clock, lap)
+                while True:
+                    try:
+                        self._draw_all(job, events, clock, lap, debugger, host)
+                        break
+                    except RestartRunError:
+                        clock.leave()
+                    except Exception as error:
+                        debugger.run_failed(error)
+                        raise
             finally:
+                self._debugger = None
+                debugger.close()
                 clock.leave()
                 if self._previews is not None:
                     self._previews.forget()
@@ -99,7 +127,8 @@ class JobRunner:
         if failure is None:
             self._send(JobFinished(run_id=run_id, seconds=seconds, phases=times))
         elif isinstance(failure, CancelledRunError):
-            self._send(JobCancelled(run_id=run_id, seconds=seconds, phases=times))
+            asked = debugger.stopped_by_user
+            self._send(JobCancelled(run_id=run_id, seconds=seconds, phases=times, asked=asked))
         else:
             told = explain(failure, job.spec)
             self._send(JobFailed(run_id=run_id, seconds=seconds, error=told, phases=times))
@@ -111,8 +140,25 @@ class JobRunner:
             failure = None
             release_memory()
 
+    def debugger_asked(self, asked: DebugAsked) -> None:
+        """On the control thread: pass it on to the debugger of the run that goes on."""
+        debugger = self._debugger
+        if debugger is not None and debugger.run_id == asked.run_id:
+            debugger.ask(asked.call_id, asked.ask, self._send)
+            return
+        error = BadInputError(
+            f"Run {asked.run_id} is not going on in this worker; there is nothing to debug."
+        )
+        self._send(DebugAnswered(call_id=asked.call_id, run_id=asked.run_id, error=error.info()))
+
     def _draw_all(
-        self, job: StartJob, control: JobControl, events: JobEvents, clock: PhaseClock, lap: _PictureLap
+        self,
+        job: StartJob,
+        events: JobEvents,
+        clock: PhaseClock,
+        lap: _PictureLap,
+        debugger: DebugSession,
+        host: WorkerDebugHost,
     ) -> None:
         clock.enter(phases.LOAD)
         events.progressed(phases.LOAD, 0, 1, 0, 0.0, -1.0)
@@ -146,12 +192,17 @@ class JobRunner:
                 lambda step, cost_ms: events.measured("preview/cost", "ms", step, cost_ms),
             )
             events.use_previews(self._previews, target)
+        pipeline = model.pipeline(spec.mode)
+        host.use_model(model_folder, family.name, pipeline, spec.width, spec.height)
+        parts = pipeline.components.items()
+        debugger.attach({name: part for name, part in parts if isinstance(part, torch.nn.Module)})
         pictures = ImageGeneration(spec, model, events, clock, Path(job.inputs_folder))
         # The picture carries what was asked for, so that it can be asked for again; what was chosen stands
         # beside.
         asked_spec = _with_fingerprint(job.spec, own_hash)
         for index in range(spec.count):
             lap.index = index
+            debugger.ladder.enter_picture(index, spec.count)
             events.boundary()
             before = clock.elapsed()
             picture = pictures.draw(index)
@@ -166,6 +217,8 @@ class JobRunner:
                 "dtype": spec.dtype,
                 "threads": spec.threads,
             }
+            if debugger.touched:
+                facts["touched"] = True  # edited by hand: these settings alone don't draw it again
             file = Path(job.folder) / ARTIFACTS_FOLDER / f"{index:04d}.png"
             pictures.save(index, picture, file, model_folder.name, facts, asked_spec)
             clock.leave()

@@ -16,10 +16,12 @@ from mezzotint_engine.worker.job_control import JobControl
 from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_engine.worker.preview_thread import PreviewThread
 from mezzotint_engine.worker.process_end import SERVER_LOST, end_process_tree
+from mezzotint_engine.worker.slot_wishes import SlotWishes
 from mezzotint_engine.worker.stray_output import WireLogHandler, route_logs
 from mezzotint_sdk.messages import (
     PROTOCOL_VERSION,
     CancelJob,
+    DebugAsked,
     PauseJob,
     ResumeJob,
     SetPreviews,
@@ -50,7 +52,8 @@ class Worker:
         self._thread = ControlThread(endpoint, worker_id, keys, self._state, self._on_message, self._on_lost)
         self._logs = WireLogHandler(lambda line: self._thread.send(WorkerLogged(line=line)))
         self._previews = PreviewThread(self._thread.send, _log.warning)
-        self._runner = JobRunner(self._thread.send, self._previews, self._state)
+        self._slots = SlotWishes(self._thread.send)
+        self._runner = JobRunner(self._thread.send, self._previews, self._state, slots=self._slots)
 
     def run(self) -> None:
         """On the main thread: torch's own state is per thread, and the main one is what libraries expect."""
@@ -78,12 +81,14 @@ class Worker:
                 self._controls.pop(job.run_id, None)
         logging.getLogger().removeHandler(self._logs)
         self._previews.close()
+        self._slots.close()
         self._thread.close()
 
     def _on_message(self, message: ToWorker) -> None:
         """On the control thread."""
         match message:
             case WorkerWelcome():
+                self._slots.start(message.slots_folder)
                 self._previews.start(message.slots_folder, message.preview_hz)
             case StartJob():
                 control = self._controls[message.run_id] = JobControl(message.run_id)
@@ -99,8 +104,12 @@ class Worker:
                     known.resume()
             case SetPreviews():
                 self._previews.set_rate(message.hz)
+            case SlotGranted() if message.purpose:
+                self._slots.grant(message)
             case SlotGranted():
                 self._previews.slot_granted(message)
+            case DebugAsked():
+                self._runner.debugger_asked(message)
             case Shutdown():
                 for control in list(self._controls.values()):
                     control.cancel()

@@ -1,0 +1,698 @@
+"""The op debugger of one run: attached at a step boundary, asked by the control thread, standing in the
+run's own.
+
+What the run tells it (`attach`, `boundary`, `ladder`, `run_failed`, `close`) is called on the job's thread.
+`ask`
+comes from the control thread; while the run stands, what is asked runs on the thread that was stopped. A
+failure of
+the debugger itself is reported and never fails the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+from torch.utils._python_dispatch import _disable_current_modes
+
+from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
+from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
+from mezzotint_engine.opdebug.gate import PASSED_ON, Gate, RestartRunError
+from mezzotint_engine.opdebug.ladder import Ladder
+from mezzotint_engine.opdebug.module_facts import is_compiled
+from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
+from mezzotint_engine.opdebug.op_recorder import OpRecorder
+from mezzotint_engine.opdebug.op_sites import describe_site
+from mezzotint_engine.opdebug.source_places import stack_of
+from mezzotint_engine.opdebug.standing import Standstill
+from mezzotint_engine.opdebug.stepper import Here, Stepper
+from mezzotint_engine.opdebug.stop_facts import replaced, tensors_of
+from mezzotint_engine.opdebug.tensor_expression import names_of_op
+from mezzotint_engine.opdebug.watches import WatchList
+from mezzotint_sdk import debug_messages as dm
+from mezzotint_sdk.debug_messages import DebugAnswered
+from mezzotint_sdk.debug_records import DebugPlan, Level, Place, StopReason
+from mezzotint_sdk.errors import CancelledRunError, InternalError
+from mezzotint_sdk.records import ArrayRef
+from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
+
+__all__ = ["TRACE_FILE", "DebugHost", "DebugSession"]
+
+TRACE_FILE = "debug/trace.mzt"
+
+_log = logging.getLogger(__name__)
+
+
+class DebugHost(Protocol):
+    """What the worker does for the debugger."""
+
+    def report(self, report: dm.DebugReport) -> None: ...
+
+    def paused(self) -> AbstractContextManager[None]:
+        """The time inside counts for no phase."""
+
+    def measured(self, name: str, unit: str, step: float, value: float) -> None: ...
+
+    def write_array(self, array: np.ndarray[Any, Any]) -> ArrayRef | None:
+        """Into a slot; None when there is none to be had."""
+
+    def latent_picture(self, latent: torch.Tensor) -> np.ndarray[Any, Any] | None:
+        """uint8 (height, width, 3), quick and rough."""
+
+    def decode(self, latent: torch.Tensor) -> np.ndarray[Any, Any] | None:
+        """The same by the model's own VAE."""
+
+
+class DebugSession:
+    """See the module. `trace` is where the ops are recorded."""
+
+    def __init__(self, run_id: str, folder: Path, spec_json: str, host: DebugHost) -> None:
+        self.run_id = run_id
+        self.host = host
+        self.trace = folder / TRACE_FILE
+        self._header = TraceHeader(run_id=run_id, spec=spec_json)
+        self.book = BreakpointBook()
+        self.gate = Gate()
+        self.stepper = Stepper()
+        self.watches = WatchList(self._watched)
+        self.ladder = Ladder(self._moved)
+        self.modules = ModuleStack({})
+        self.standing: Standstill | None = None
+        self.touched = False
+        self.plan: DebugPlan | None = None
+        self._models: Mapping[str, nn.Module] = {}
+        self._wanted: DebugPlan | None = None  # to be armed at the next boundary
+        self._unwanted = False  # to be taken off there
+        self._capture: OpCapture | None = None
+        self._recorder: OpRecorder | None = None
+        self._entered = False  # the mode is on the stack of the job's thread
+        self._border_hooks: list[Any] = []
+        self._sites: list[OpSite] = []
+        self._tests_of_site: dict[int, tuple[BreakpointTest, ...]] = {}
+        self._book_version = -1
+        self._lock = threading.RLock()
+        self._stop_lock = threading.RLock()
+        self._stops = 0
+        self._stopped_by_user = False
+        self._failed_errors: set[int] = set()
+        self._job_thread = 0
+        self.level: Level = "op"  # at which the user last stepped
+        self.looking_back = False
+        self.back_refused = "This kind of run can't be executed again up to an earlier op."
+        # of OpObserver
+        self.wants_each = False
+        self.wants_before = False
+        self.interesting: set[int] = set()
+
+    # --- what the run tells: the job's thread --------------------------------------------------------------
+
+    @property
+    def armed(self) -> bool:
+        return self.plan is not None
+
+    @property
+    def op_count(self) -> int:
+        return self._capture.count if self._capture is not None else 0
+
+    def attach(self, models: Mapping[str, nn.Module]) -> None:
+        """The models are loaded, and the run is about to begin."""
+        self._models = dict(models)
+        self._job_thread = threading.get_ident()
+        self.modules = ModuleStack(self._models)
+        self.boundary()
+
+    def want(self, plan: DebugPlan) -> None:
+        """Any thread: be armed (or have another plan) from the next boundary on."""
+        self.book.set(plan.breakpoints)
+        self.watches.set(plan.watches)
+        with self._lock:
+            self._wanted, self._unwanted = plan, False
+
+    def leave(self) -> None:
+        """Any thread: be taken off at the next boundary; until then nothing stops."""
+        with self._lock:
+            self._wanted, self._unwanted = None, True
+        self.stepper.clear()
+        self.book.clear()
+        self.watches.set(())
+        self._refresh()
+
+    def boundary(self) -> None:
+        """Between two steps, outside of any op. Raises CancelledRunError."""
+        self.gate.check()
+        with self._lock:
+            wanted, self._wanted = self._wanted, None
+            unwanted, self._unwanted = self._unwanted, False
+        try:
+            if unwanted:
+                self._take_off()
+            if wanted is not None:
+                self._arm(wanted)
+            if self.plan is not None:
+                self._sync()
+        except PASSED_ON:
+            raise
+        except Exception as error:
+            self._own_failure(error, -1)
+
+    # --- what clients ask: the control thread --------------------------------------------------------------
+
+    def ask(self, call_id: int, ask: dm.DebugAsk, send: Callable[[DebugAnswered], None]) -> None:
+        """Answer with `send`, now or, where the run stands, from the thread that stands. Never waits."""
+        from mezzotint_engine.opdebug.ask_answers import answer
+
+        def work() -> None:
+            reply, error = answer(self, self.standing, ask)
+            send(DebugAnswered(call_id=call_id, run_id=self.run_id, reply=reply, error=error))
+
+        if not self.gate.put(work):
+            work()
+
+    def changed(self) -> None:
+        """Breakpoints or watches are others than before. What needs another attachment has it from the next
+        boundary on; a run that stands, when it goes on."""
+        self._refresh()
+
+    @property
+    def stopped_by_user(self) -> bool:
+        return self._stopped_by_user
+
+    # --- how the run failed: the job's thread --------------------------------------------------------------
+
+    def run_failed(self, error: BaseException) -> None:
+        """Something in the run raised: stand where it did, unless an op that failed has been looked at
+        already."""
+        plan = self.plan
+        if plan is None or not plan.on_exception or isinstance(error, PASSED_ON):
+            return
+        if id(error) in self._failed_errors:
+            return
+        inner: FrameType | None = None
+        step = error.__traceback__
+        while step is not None:
+            inner, step = step.tb_frame, step.tb_next
+        if inner is not None:
+            self._stop_at_error(error, inner)
+
+    def close(self) -> None:
+        """The run is over."""
+        try:
+            self._take_off()
+        except Exception as error:  # what is left is a file that can't be closed
+            _log.warning("The debugger could not be taken off in good order: %s", error)
+
+    # --- arming --------------------------------------------------------------------------------------------
+
+    def _arm(self, plan: DebugPlan) -> None:
+        first = self.plan is None
+        self.plan = plan
+        if plan.stop_at == "first_op":
+            self.stepper.stop_at_next_op()
+        elif plan.stop_at == "first_step":
+            self.stepper.stop_at_next_step(self.ladder.step, self.ladder.image)
+        if first and self._recorder is None:
+            from mezzotint_sdk.trace_writer import TraceWriter
+
+            self.trace.parent.mkdir(parents=True, exist_ok=True)
+            self._recorder = OpRecorder(TraceWriter(self.trace, self._header))
+            self._capture = OpCapture(self, self.modules)
+            self._moved(self.ladder.mark())
+        self._refresh()
+        self.host.report(dm.Armed(trace=str(self.trace), note=self._note_on_compiled()))
+
+    def _note_on_compiled(self) -> str:
+        compiled = [info.path for info, module in self.modules.known() if is_compiled(module)]
+        if not compiled:
+            return ""
+        names = ", ".join(compiled[:5])
+        return f"{names} is compiled and so is seen at its borders only, unless it is run eagerly."
+
+    def _take_off(self) -> None:
+        self._unhook_borders()
+        self._leave_mode()
+        if self._capture is not None:
+            self._capture.flush()
+        if self._recorder is not None:
+            self._recorder.flush()
+        if self.plan is not None:
+            self.plan = None
+            self.host.report(dm.Disarmed())
+
+    @property
+    def _recording(self) -> bool:
+        plan = self.plan
+        if plan is None or plan.record == "nothing":
+            return False
+        last = plan.last_step if plan.last_step >= 0 else self.ladder.step
+        return self.ladder.step < 0 or plan.first_step <= self.ladder.step <= last
+
+    def _sync(self) -> None:
+        """Attach what is needed now and take off what is not. On the job's thread, outside of the mode's
+        handler."""
+        self._refresh()
+        capture = self._capture
+        if capture is None:
+            return
+        capture.recording = self._recording
+        capture.statistics = self.plan is not None and self.plan.record == "statistics"
+        needed = (
+            capture.recording
+            or self.stepper.active
+            or self.book.needs_ops
+            or bool(self.watches)
+            or bool(self.plan and self.plan.on_exception and self.plan.record != "nothing")
+        )
+        if needed:
+            self._unhook_borders()
+            if not self._entered:
+                self._enter_mode(capture)
+        else:
+            self._leave_mode()
+            self._hook_borders()
+
+    def _enter_mode(self, capture: OpCapture) -> None:
+        self.modules.attach()
+        capture.__enter__()
+        self._entered = True
+
+    def _leave_mode(self) -> None:
+        if self._entered and self._capture is not None:
+            self._entered = False
+            self._capture.__exit__(None, None, None)
+            self.modules.detach()
+
+    def _refresh(self) -> None:
+        """What the hot path looks at, made anew from breakpoints, steps and watches. Any thread."""
+        with self._lock:
+            if self.book.version != self._book_version:
+                self._book_version = self.book.version
+                self._tests_of_site = {
+                    number: self._tests_for(site) for number, site in enumerate(self._sites)
+                }
+                self.interesting = {number for number, tests in self._tests_of_site.items() if tests}
+            self.wants_each = self.stepper.wants_ops or bool(self.watches)
+            self.wants_before = any(test.when == "before" for test in self.book.op_tests)
+            self.modules.watched = self.stepper.wants_borders or bool(self.book.module_borders)
+            self.modules.on_enter, self.modules.on_exit = self._entering, self._exiting
+
+    def _tests_for(self, site: OpSite) -> tuple[BreakpointTest, ...]:
+        return tuple(test for test in self.book.op_tests if test.may_match_site(site))
+
+    def _moved(self, mark: LadderMark) -> None:
+        if self._capture is not None and self._recorder is not None:
+            self._capture.mark = self._recorder.mark(mark)
+            self._capture.recording = self._recording
+
+    # --- what the capture tells: the thread that dispatched ------------------------------------------------
+
+    def new_site(self, site: OpSite) -> int:
+        assert self._recorder is not None
+        with self._lock:
+            number = self._recorder.site(site)
+            while len(self._sites) <= number:
+                self._sites.append(site)
+            tests = self._tests_of_site[number] = self._tests_for(site)
+            if tests:
+                self.interesting.add(number)
+            return number
+
+    def record(self, rows: list[Row]) -> None:
+        if self._recorder is None or self._recorder.failed is not None:
+            return
+        self._recorder.rows(rows)
+        if self._recorder.failed is not None:
+            error = self._recorder.failed
+            self.host.report(
+                dm.CaptureFailed(
+                    error=InternalError(f"The ops are no longer recorded: {error}.").info(),
+                    op_number=rows[0][0],
+                )
+            )
+
+    def capture_failed(self, number: int, error: Exception) -> None:
+        self._own_failure(error, number)
+
+    def _own_failure(self, error: Exception, number: int) -> None:
+        _log.warning("The op debugger failed at op %d; the run goes on.", number, exc_info=error)
+        told = InternalError(
+            f"The debugger failed at op {number} ({type(error).__name__}: {error}); the run goes on.",
+            "".join(traceback.format_exception(error)),
+        )
+        if self._recorder is not None:
+            self._recorder.note(max(number, 0), f"capture failed: {error}")
+        self.host.report(dm.CaptureFailed(error=told.info(), op_number=number))
+
+    def op_begins(self, event: OpEvent) -> bool:
+        if event.site < 0:
+            module, code, instruction, backward = event.stack
+            site = describe_site(
+                event.func, event.args, event.kwargs, event.inputs, [], module, code, instruction, backward
+            )
+            tests = self._tests_for(site)
+        else:
+            tests = self._tests_of_site.get(event.site, ())
+        for test in tests:
+            if test.when == "before" and self._hit(test, event):
+                return self._stop_at_op(event, "breakpoint", test)
+        return False
+
+    def op_ran(self, event: OpEvent) -> Any:
+        place = self.ladder.place_of_op(event)
+        here = self._here(place, self.modules.depth)
+        if self.watches:
+            self.watches.at_op(self._names(event), self._sites[event.site], here)
+        if self.stepper.at_op(here):
+            self._stop_at_op(event, "step", None)
+            return event.out
+        for test in self._tests_of_site.get(event.site, ()):
+            if test.when == "after" and self._hit(test, event):
+                self._stop_at_op(event, "breakpoint", test)
+                break
+        return event.out
+
+    def op_failed(self, event: OpEvent) -> None:
+        error = event.error
+        plan = self.plan
+        if error is None or plan is None or not plan.on_exception or isinstance(error, PASSED_ON):
+            return
+        self._failed_errors.add(id(error))
+        memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        self._stop_at_op(event, "out_of_memory" if memory else "exception", None)
+
+    def _names(self, event: OpEvent) -> dict[str, object]:
+        return names_of_op(
+            event.inputs,
+            event.outputs,
+            step=self.ladder.step,
+            phase=self.ladder.phase,
+            op=str(event.func),
+            module=event.stack[0].path,
+        )
+
+    def _hit(self, test: BreakpointTest, event: OpEvent) -> bool:
+        names = self._names(event)
+        ladder = self.ladder
+        if not test.matches(names, ladder.phase, ladder.step, op_number=event.number, image=ladder.image):
+            return False
+        return self._count_hit(test, names, event.number)
+
+    def _count_hit(self, test: BreakpointTest, names: Mapping[str, object], number: int) -> bool:
+        hit = self.book.hit(test, names)
+        if hit is None:
+            return False
+        if not hit.stop:
+            self.host.report(
+                dm.Printed(text=hit.text, breakpoint_id=hit.breakpoint.breakpoint_id, op_number=number)
+            )
+        self._refresh()
+        return hit.stop
+
+    def _here(self, place: Place, depth: int) -> Here:
+        return Here(
+            op_number=place.op_number,
+            phase=place.phase,
+            step=place.step,
+            image=place.image_index,
+            depth=depth,
+            file=place.file,
+            line=place.line,
+            module=place.module,
+        )
+
+    # --- module borders ------------------------------------------------------------------------------------
+
+    def _hook_borders(self) -> None:
+        """Where only borders of some modules matter, nothing else is listened to: a tenth of the price."""
+        self._unhook_borders()
+        tests = self.book.module_borders
+        if not tests:
+            return
+        for info, module in self.modules.known():
+            if any(test.may_match_module(info.path) for test in tests):
+                before, after = self._pre_hook(info), self._post_hook(info)
+                self._border_hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
+                self._border_hooks.append(module.register_forward_hook(after, with_kwargs=True))
+
+    def _pre_hook(self, info: ModuleInfo) -> Any:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            return self._entering(info, info.path.count(".") + 1, (args, kwargs), None)
+
+        return hook
+
+    def _post_hook(self, info: ModuleInfo) -> Any:
+        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+            return self._exiting(info, info.path.count(".") + 1, (args, kwargs), output)
+
+        return hook
+
+    def _unhook_borders(self) -> None:
+        for handle in self._border_hooks:
+            handle.remove()
+        self._border_hooks = []
+
+    def _entering(self, info: ModuleInfo, depth: int, inputs: Any, _output: Any) -> Any:
+        return self._border(info, depth, inputs, None, True)
+
+    def _exiting(self, info: ModuleInfo, depth: int, inputs: Any, output: Any) -> Any:
+        return self._border(info, depth, inputs, output, False)
+
+    def _border(self, info: ModuleInfo, depth: int, inputs: Any, output: Any, entering: bool) -> Any:
+        try:
+            with _disable_current_modes():
+                return self._at_border(info, depth, inputs, output, entering)
+        except PASSED_ON:
+            raise
+        except Exception as error:
+            self._own_failure(error, self.op_count)
+            return None
+
+    def _at_border(self, info: ModuleInfo, depth: int, inputs: Any, output: Any, entering: bool) -> Any:
+        ladder = self.ladder
+        place = ladder.place_of_border(info, self.op_count, "", 0, entering)
+        here = self._here(place, depth)
+        stepped = self.stepper.at_enter(here) if entering else self.stepper.at_exit(here)
+        found: BreakpointTest | None = None
+        ins, outs = tensors_of(inputs), tensors_of(output)
+        if not stepped:
+            when = "before" if entering else "after"
+            names: dict[str, object] | None = None
+            for test in self.book.module_borders:
+                if test.when != when or not test.may_match_module(info.path):
+                    continue
+                names = names or names_of_op(
+                    ins, outs, step=ladder.step, phase=ladder.phase, module=info.path
+                )
+                if test.matches(
+                    names, ladder.phase, ladder.step, op_number=-1, image=ladder.image
+                ) and self._count_hit(test, names, self.op_count):
+                    found = test
+                    break
+        if not stepped and found is None:
+            return None
+        return self._stop_at_border(info, depth, place, inputs, output, ins, outs, found, entering)
+
+    # --- standing ------------------------------------------------------------------------------------------
+
+    def _stop_at_op(self, event: OpEvent, reason: StopReason, test: BreakpointTest | None) -> bool:
+        """Stand at an op. What was edited is in `event.out` afterwards; True where the op is to be
+        skipped."""
+        place = self.ladder.place_of_op(event)
+        frame = _frame_of_caller()
+        still = Standstill(
+            session=self,
+            place=place,
+            here=self._here(place, self.modules.depth),
+            ins=list(event.inputs),
+            outs=list(event.outputs),
+            frame=frame,
+            names=self._names(event),
+            event=event,
+        )
+        detail = ""
+        if event.error is not None:
+            detail = "".join(traceback.format_exception(event.error))
+            message = f"{place.op} failed: {type(event.error).__name__}: {_first_line(event.error)}"
+        elif test is not None:
+            message = f"Breakpoint {test.breakpoint_id} at {place.op}."
+        else:
+            message = f"At {place.op}."
+        self._stand(still, reason, message, test, detail)
+        if event.ran:
+            if still.swaps:
+                event.out = replaced(event.out, still.swaps)
+            return False
+        if still.instead is not None:
+            event.out = still.instead
+            return True
+        return False
+
+    def _stop_at_border(
+        self,
+        info: ModuleInfo,
+        depth: int,
+        place: Place,
+        inputs: Any,
+        output: Any,
+        ins: list[torch.Tensor],
+        outs: list[torch.Tensor],
+        test: BreakpointTest | None,
+        entering: bool,
+    ) -> Any:
+        frame = _frame_of_caller()
+        frames, _ = stack_of(frame)
+        if frames:
+            place = msgspec.structs.replace(
+                place,
+                file=frames[0].f_code.co_filename,
+                line=frames[0].f_lineno,
+                function=frames[0].f_code.co_qualname,
+            )
+        still = Standstill(
+            session=self,
+            place=place,
+            here=self._here(place, depth),
+            ins=ins,
+            outs=outs,
+            frame=frame,
+            names=names_of_op(ins, outs, step=self.ladder.step, phase=self.ladder.phase, module=info.path),
+            event=None,
+            entering=entering,
+        )
+        where = f"{'Entering' if entering else 'Leaving'} {info.path} ({info.class_name})."
+        message = f"Breakpoint {test.breakpoint_id}: {where}" if test is not None else where
+        self._stand(still, "breakpoint" if test is not None else "step", message, test, "")
+        if not still.swaps:
+            return None
+        return replaced(inputs if entering else output, still.swaps)
+
+    def line_stop(self, frame: FrameType, event: str, value: object) -> None:
+        """The console's tracer, or a `breakpoint()`, has come to a Python line."""
+        with _disable_current_modes():
+            module = self.modules.current
+            place = self.ladder.place_of_line(
+                self.op_count, module, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
+            )
+            still = Standstill(
+                session=self,
+                place=place,
+                here=self._here(place, self.modules.depth),
+                ins=[],
+                outs=[],
+                frame=frame,
+                names=names_of_op([], [], step=self.ladder.step, phase=self.ladder.phase, module=module.path),
+                event=None,
+                returned=value if event == "return" else None,
+            )
+            reason: StopReason = "breakpoint_call" if event == "breakpoint" else "line"
+            where = f"{Path(place.file).name}:{place.line} in {place.function}"
+            said = {"breakpoint": "breakpoint() at ", "return": "Returning from ", "exception": "Raised at "}
+            self._stand(still, reason, f"{said.get(event, 'At ')}{where}.", None, "")
+
+    def _stop_at_error(self, error: BaseException, frame: FrameType) -> None:
+        with _disable_current_modes():
+            module = self.modules.current
+            frames, _ = stack_of(frame)
+            shown = frames[0] if frames else frame
+            place = self.ladder.place_of_line(
+                self.op_count, module, shown.f_code.co_filename, shown.f_lineno, shown.f_code.co_qualname
+            )
+            memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+            still = Standstill(
+                session=self,
+                place=place,
+                here=self._here(place, self.modules.depth),
+                ins=[],
+                outs=[],
+                frame=frame,
+                names=names_of_op([], [], step=self.ladder.step, phase=self.ladder.phase, module=module.path),
+                event=None,
+                post_mortem=True,
+            )
+            message = f"The run failed: {type(error).__name__}: {_first_line(error)}"
+            detail = "".join(traceback.format_exception(error))
+            self._stand(still, "out_of_memory" if memory else "exception", message, None, detail)
+
+    def _stand(
+        self, still: Standstill, reason: StopReason, message: str, test: BreakpointTest | None, detail: str
+    ) -> None:
+        """Tell of the stop, wait, and go on as was planned meanwhile."""
+        with self._stop_lock, ExitStack() as left:
+            self.gate.check()
+            self.stepper.clear()
+            self._stops += 1
+            if self._capture is not None:
+                self._capture.flush()
+            if self._recorder is not None:
+                self._recorder.flush()
+            if self.book.take_changed():
+                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
+            for number, sentence in self.book.take_failures():
+                self.host.report(dm.Printed(text=sentence, breakpoint_id=number))
+            before, self.standing = self.standing, still
+            left.callback(setattr, self, "standing", before)
+            stop = still.begin(self._stops, reason, message, test.breakpoint_id if test else 0, detail)
+            left.enter_context(self.host.paused())
+            self.host.report(dm.Stopped(stop=stop, latent=self._latent_picture()))
+            try:
+                self.gate.wait()
+            finally:
+                self.host.report(dm.WentOn(stop_id=stop.stop_id))
+                still.end()
+            if self.book.take_changed():
+                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
+        if still.restart:
+            raise RestartRunError
+        if still.cancelled:
+            self._stopped_by_user = True
+            raise CancelledRunError("The run was stopped in the debugger.")
+        self._refresh()
+        at_hook = still.event is None and threading.get_ident() == self._job_thread
+        wants_ops = self.stepper.active or self.book.needs_ops or bool(self.watches)
+        if at_hook and wants_ops and not self._entered and self._capture is not None:
+            # stopped by a hook on one module alone, and what comes now needs every op
+            self.modules.seed(still.place.module)
+            self._unhook_borders()
+            self._enter_mode(self._capture)
+
+    def _latent_picture(self) -> ArrayRef | None:
+        latent = self.ladder.latent
+        if not isinstance(latent, torch.Tensor):
+            return None
+        try:
+            picture = self.host.latent_picture(latent)
+            return self.host.write_array(picture) if picture is not None else None
+        except Exception as error:  # a picture beside the stop; the stop is what counts
+            _log.info("The latent could not be shown: %s", error)
+            return None
+
+    def _watched(self, name: str, x: float, value: float) -> None:
+        self.host.measured(name, "", x, value)
+
+    def edited(self, number: int, what: str) -> None:
+        """The run's record is to say that it was touched."""
+        self.touched = True
+        if self._recorder is not None:
+            self._recorder.note(max(number, 0), what)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+def _frame_of_caller() -> FrameType | None:
+    """The innermost frame that isn't torch's or ours."""
+    import sys
+
+    frame: FrameType | None = sys._getframe(1)
+    frames, _ = stack_of(frame, limit=1)
+    return frames[0] if frames else None

@@ -1,0 +1,173 @@
+"""Sites: all about an op that repeats from step to step (name, module, line, shapes), described once.
+
+A site is keyed by what is cheap to read while the op runs; its description, which reads names, FLOPs and the
+kernel
+of an attention, is made when the key is seen for the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from types import CodeType
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import flop_registry
+
+from mezzotint_engine.opdebug.module_stack import ModuleInfo
+from mezzotint_engine.opdebug.source_places import line_of
+from mezzotint_sdk.trace_records import OpFlags, OpSite, TensorMeta
+
+__all__ = ["OpTraits", "describe_site", "op_name", "tensors_in", "traits_of"]
+
+MAX_ARGUMENT_CHARS = 300
+_LINEAR_LIKE = {"aten.linear", "aten.matmul"}
+_ATTENTION = "scaled_dot_product_attention"
+
+
+@dataclass(frozen=True, slots=True)
+class OpTraits:
+    """What an overload always does, read once from its schema."""
+
+    name: str
+    flags: int  # VIEW and IN_PLACE of `OpFlags`
+    returns_tuple: bool
+
+
+_traits: dict[Any, OpTraits] = {}
+
+
+def op_name(func: Any) -> str:
+    """ "aten.mm.default" """
+    return str(func)
+
+
+def traits_of(func: Any) -> OpTraits:
+    known = _traits.get(func)
+    if known is None:
+        flags = 0
+        schema = getattr(func, "_schema", None)
+        if schema is not None:
+            if any(argument.alias_info and argument.alias_info.is_write for argument in schema.arguments):
+                flags |= OpFlags.IN_PLACE
+            elif any(value.alias_info is not None for value in schema.returns):
+                flags |= OpFlags.VIEW
+        known = _traits[func] = OpTraits(op_name(func), int(flags), False)
+    return known
+
+
+def tensors_in(args: Any, kwargs: Any) -> list[torch.Tensor]:
+    """The tensors among an op's arguments, in order; lists (as of `cat`) are opened."""
+    found: list[torch.Tensor] = []
+    for value in (*args, *kwargs.values()) if kwargs else args:
+        if isinstance(value, torch.Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found.extend(one for one in value if isinstance(one, torch.Tensor))
+    return found
+
+
+def meta_of(tensor: torch.Tensor) -> TensorMeta:
+    plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
+    try:
+        strides = tuple(tensor.stride())
+    except RuntimeError:  # sparse
+        strides = ()
+    return TensorMeta(
+        shape=tuple(int(size) for size in tensor.shape),
+        dtype=str(tensor.dtype).removeprefix("torch."),
+        device=str(tensor.device),
+        strides=strides,
+        kind="" if plain else type(tensor).__name__,
+    )
+
+
+def describe_site(
+    func: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    inputs: list[torch.Tensor],
+    outputs: list[torch.Tensor],
+    module: ModuleInfo,
+    code: CodeType,
+    instruction: int,
+    backward: bool,
+) -> OpSite:
+    traits = traits_of(func)
+    return OpSite(
+        op=traits.name,
+        module=module.path,
+        module_class=module.class_name,
+        file=code.co_filename,
+        line=line_of(code, instruction),
+        function=code.co_qualname,
+        inputs=tuple(meta_of(one) for one in inputs),
+        outputs=tuple(meta_of(one) for one in outputs),
+        arguments=arguments_text(args, kwargs),
+        flops=_guarded(_flops, func, args, kwargs, outputs),
+        nbytes=sum(one.numel() * one.element_size() for one in (*inputs, *outputs)),
+        kernel=_kernel(traits.name, args, kwargs),
+        backward=backward,
+    )
+
+
+def arguments_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Arguments as Python would write them; tensors by the names that expressions have for them."""
+    names = iter(input_names())
+
+    def write(value: Any) -> str:
+        if isinstance(value, torch.Tensor):
+            return next(names)
+        if isinstance(value, list | tuple):
+            return f"[{', '.join(write(one) for one in value)}]"
+        text = repr(value)
+        return text if len(text) <= 80 else f"{text[:77]}..."
+
+    parts = [write(value) for value in args]
+    parts += [f"{name}={write(value)}" for name, value in kwargs.items()]
+    text = ", ".join(parts)
+    return text if len(text) <= MAX_ARGUMENT_CHARS else f"{text[: MAX_ARGUMENT_CHARS - 1]}…"
+
+
+def input_names() -> list[str]:
+    """What expressions call the inputs: a to z, then in26, in27 …"""
+    return [*"abcdefghijklmnopqrstuvwxyz", *(f"in{number}" for number in range(26, 200))]
+
+
+def _guarded(work: Callable[..., int], *given: Any) -> int:
+    """A formula that doesn't fit an odd call costs its figure, not the record."""
+    try:
+        return int(work(*given))
+    except Exception:  # formulas of third parties' ops as well
+        return 0
+
+
+def _flops(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: list[torch.Tensor]) -> int:
+    packet = getattr(func, "overloadpacket", func)
+    formula = flop_registry.get(packet)
+    if formula is not None:
+        out = outputs[0] if len(outputs) == 1 else tuple(outputs)
+        return int(formula(*args, **kwargs, out_val=out))
+    if str(packet) in _LINEAR_LIKE:
+        # under inference_mode these arrive whole, which torch's counter doesn't know
+        return 2 * prod(outputs[0].shape) * int(args[0].shape[-1])
+    if str(packet) == f"aten.{_ATTENTION}":
+        query, key, value = args[:3]
+        *batch, rows, width = query.shape
+        return 2 * prod(batch) * rows * key.shape[-2] * (width + value.shape[-1])
+    return 0
+
+
+def _kernel(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Which kernel an attention takes: its own name says so, or torch is asked what it chooses."""
+    if _ATTENTION not in name and "_attention" not in name:
+        return ""
+    if f".{_ATTENTION}." in name:
+        try:
+            choice = torch._fused_sdp_choice(*args, **kwargs)
+            return torch.nn.attention.SDPBackend(choice).name.lower()
+        except Exception:  # not for this device or these arguments
+            return ""
+    return name.removeprefix("aten._scaled_dot_product_").partition(".")[0]

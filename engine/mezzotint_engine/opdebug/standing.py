@@ -1,0 +1,308 @@
+"""One stop: what is known there, what was edited, and how the run is to go on.
+
+All of it runs on the thread that stands, handed over through the gate.
+"""
+
+from __future__ import annotations
+
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from mezzotint_engine.opdebug.capture import OpEvent
+from mezzotint_engine.opdebug.op_sites import arguments_text, traits_of
+from mezzotint_engine.opdebug.source_places import stack_of
+from mezzotint_engine.opdebug.stepper import Here
+from mezzotint_engine.opdebug.stop_facts import facts_of, stop_tensors
+from mezzotint_sdk import debug_messages as dm
+from mezzotint_sdk.debug_records import Level, Place, SourceFrame, Stop, StopReason
+from mezzotint_sdk.errors import BadInputError
+from mezzotint_sdk.trace_records import OpFlags
+
+if TYPE_CHECKING:
+    from mezzotint_engine.opdebug.debug_session import DebugSession
+
+__all__ = ["Standstill"]
+
+
+class Standstill:
+    """`swaps`: tensors that were replaced, by the id of the one that goes; `instead`: what an op that is
+    skipped gives."""
+
+    def __init__(
+        self,
+        *,
+        session: DebugSession,
+        place: Place,
+        here: Here,
+        ins: list[Tensor],
+        outs: list[Tensor],
+        frame: FrameType | None,
+        names: dict[str, object],
+        event: OpEvent | None,
+        entering: bool = False,
+        post_mortem: bool = False,
+        returned: object = None,
+    ) -> None:
+        self.session = session
+        self.place, self.here = place, here
+        self.ins, self.outs = ins, outs
+        self.names = names
+        self.event = event
+        self.post_mortem = post_mortem
+        self.returned = returned
+        self.frames, self._frame_facts = stack_of(frame)
+        self.swaps: dict[int, Tensor] = {}
+        self.instead: Any = None
+        self.restart = False
+        self.cancelled = False
+        self.level: Level = "op"
+        self.stop: Stop | None = None
+        self._entering = entering
+        self._originals: dict[str, Tensor] = {}
+
+    # --- what is told
+
+    def begin(self, stop_id: int, reason: StopReason, message: str, breakpoint_id: int, detail: str) -> Stop:
+        self._base = Stop(
+            stop_id=stop_id,
+            reason=reason,
+            message=message,
+            place=self.place,
+            level=self.session.level,
+            breakpoint_id=breakpoint_id,
+            detail=detail,
+        )
+        return self.refresh()
+
+    def refresh(self) -> Stop:
+        """The stop as it is now, after edits and the like."""
+        session, event = self.session, self.event
+        arguments = arguments_text(event.args, event.kwargs) if event is not None else ""
+        self.stop = msgspec.structs.replace(
+            self._base,
+            tensors=stop_tensors(self.ins, self.outs, self._originals),
+            arguments=arguments,
+            frames=self._all_frames(),
+            watches=session.watches.values(self.names),
+            recorded=session.op_count,
+            shown=session.op_count,
+            ran=session.op_count,
+            back_refused=session.back_refused,
+            looking_back=session.looking_back,
+            touched=session.touched,
+            level=session.level,
+        )
+        return self.stop
+
+    def _all_frames(self) -> tuple[SourceFrame, ...]:
+        """In backward the forward line comes first: it is what the op belongs to, though it is over."""
+        if self.event is None or not self.event.stack[3]:
+            return self._frame_facts
+        first = SourceFrame(
+            file=self.place.file, line=self.place.line, function=self.place.function, live=False
+        )
+        return (first, *self._frame_facts)
+
+    def end(self) -> None:
+        """Let go of tensors and frames: they must not outlive the stop."""
+        self.names = {}
+        self.ins, self.outs, self.frames = [], [], []
+        self._originals = {}
+
+    # --- tensors by name
+
+    def tensor(self, name: str) -> Tensor:
+        """Raises BadInputError where `name` is no tensor of the stop."""
+        position = self._position(name)
+        if position is None:
+            raise BadInputError(f"'{name}' is no tensor of this stop; there are {self._known()}.")
+        role, index = position
+        return self.ins[index] if role == "in" else self.outs[index]
+
+    def _known(self) -> str:
+        known = [facts.name for facts in stop_tensors(self.ins, self.outs)]
+        return ", ".join(known) if known else "none"
+
+    def _position(self, name: str) -> tuple[str, int] | None:
+        name = name.strip()
+        if name == "outs[0]":
+            name = "out"
+        for index, facts in enumerate(stop_tensors(self.ins, ())):
+            if facts.name == name or name == f"ins[{index}]":
+                return "in", index
+        for index, facts in enumerate(stop_tensors((), self.outs)):
+            if facts.name == name:
+                return "out", index
+        return None
+
+    @property
+    def can_change_outputs(self) -> bool:
+        if self.event is not None:
+            return self.event.ran
+        return not self._entering and bool(self.outs)
+
+    @property
+    def _in_place(self) -> bool:
+        return self.event is not None and bool(traits_of(self.event.func).flags & OpFlags.IN_PLACE)
+
+    def check_changeable(self) -> None:
+        if self.session.looking_back:
+            raise BadInputError(
+                "This is a look back; nothing can be changed in the past. Go on to the present."
+            )
+        if self.post_mortem or (self.event is not None and self.event.error is not None):
+            raise BadInputError("The run has failed here; nothing that is changed now would be used.")
+
+    def set_tensor(self, name: str, new: Tensor, what: str) -> None:
+        """Put `new` in the place of a tensor of the stop. Raises BadInputError where that can have no
+        effect."""
+        self.check_changeable()
+        position = self._position(name)
+        if position is None:
+            raise BadInputError(f"'{name}' is no tensor of this stop; there are {self._known()}.")
+        role, index = position
+        if role == "out":
+            if not self.can_change_outputs:
+                raise BadInputError("There is no output yet; step over the op first, or skip it.")
+            old, held = self.outs[index], self.outs
+        else:
+            if self.event is not None and self.event.ran:
+                raise BadInputError(
+                    f"The op has run already, so a change of its input '{name}' would have no effect; "
+                    "edit 'out', or stop before the op."
+                )
+            if self.event is None and not self._entering:
+                raise BadInputError(
+                    f"The module has run already, so a change of its input '{name}' would have no effect."
+                )
+            old, held = self.ins[index], self.ins
+        if new.shape != old.shape or new.dtype != old.dtype or new.device != old.device:
+            raise BadInputError(
+                f"'{name}' is {_kind(old)}, and what was given is {_kind(new)}; they must be the same."
+            )
+        key = name.strip()
+        if self._in_place and role == "out":
+            # it gives back what it was called with, whatever we hand on: so that itself is changed
+            self._originals.setdefault(key, old.clone())
+            with torch.no_grad():
+                old.copy_(new)
+            self.session.edited(self.place.op_number, what)
+            return
+        original = self._originals.setdefault(key, old)
+        self.swaps[id(original)] = new
+        held[index] = new
+        self._rename(role, index, new)
+        if self.event is not None and not self.event.ran:
+            self._swap_arguments(original, new)
+        self.session.edited(self.place.op_number, what)
+
+    def restore(self, name: str) -> None:
+        key = name.strip()
+        if key not in self._originals:
+            raise BadInputError(f"'{name}' was not edited at this stop.")
+        original = self._originals[key]
+        position = self._position(key)
+        assert position is not None
+        role, index = position
+        if self._in_place and role == "out":
+            with torch.no_grad():
+                self.outs[index].copy_(original)
+            del self._originals[key]
+            return
+        (self.ins if role == "in" else self.outs)[index] = original
+        self.swaps.pop(id(original), None)
+        del self._originals[key]
+        self._rename(role, index, original)
+
+    def _rename(self, role: str, index: int, tensor: Tensor) -> None:
+        name = facts_of(tensor, "", role).name
+        names = stop_tensors(self.ins, self.outs)
+        name = names[index].name if role == "in" else names[len(self.ins) + index].name
+        self.names[name] = tensor
+        self.names["ins"], self.names["outs"] = list(self.ins), list(self.outs)
+
+    def _swap_arguments(self, original: Tensor, new: Tensor) -> None:
+        """Before an op: its arguments are what it will be called with."""
+        event = self.event
+        assert event is not None
+        event.swaps[id(original)] = new
+
+    def skip(self, kind: str, value: str) -> None:
+        """Something else in the place of what the op gives. Raises BadInputError."""
+        self.check_changeable()
+        event = self.event
+        if event is None:
+            raise BadInputError("This is no op but a border; step to an op to skip it.")
+        if not event.ran:
+            raise BadInputError(
+                "What this op would give is not known before it ran; step over it, then skip its result."
+            )
+        if not self.outs:
+            raise BadInputError("This op gives no tensor; there is nothing to put in its place.")
+        for index, out in enumerate(list(self.outs)):
+            name = "out" if index == 0 else f"outs[{index}]"
+            self.set_tensor(name, self._substitute(kind, value, out), f"skipped: {kind} {value}".strip())
+
+    def _substitute(self, kind: str, value: str, out: Tensor) -> Tensor:
+        if kind == "zeros":
+            return torch.zeros_like(out)
+        if kind == "identity":
+            for one in self.ins:
+                if one.shape == out.shape and one.dtype == out.dtype and one.device == out.device:
+                    return one.clone()
+            raise BadInputError(
+                f"No input has the shape of the output, {list(out.shape)}; put zeros or a value in its place."
+            )
+        from mezzotint_engine.opdebug.tensor_expression import TensorExpression
+
+        given = TensorExpression(value).value(self.names)
+        if isinstance(given, Tensor):
+            return given.to(out.dtype)
+        if isinstance(given, bool | int | float):
+            return torch.full_like(out, given)
+        raise BadInputError(f"'{value}' is neither a number nor a tensor.")
+
+    # --- what is asked here
+
+    def answer(self, ask: dm.DebugAsk) -> dm.DebugReply:
+        """Raises BadInputError."""
+        match ask:
+            case dm.Resume():
+                self.resume(ask)
+                self.session.gate.open()
+            case dm.SkipOp():
+                self.skip(ask.kind, ask.value)
+            case _:
+                raise BadInputError(f"This engine doesn't know {type(ask).__name__}.")
+        return dm.Obeyed()
+
+    # --- how it goes on
+
+    def resume(self, resume: dm.Resume) -> None:
+        """Plan it; the gate is opened by the caller. Raises BadInputError."""
+        session = self.session
+        match resume.verb:
+            case "restart":
+                self.restart = True
+            case "stop":
+                self.cancelled = True
+            case "continue":
+                session.stepper.clear()
+            case "back":
+                raise BadInputError(session.back_refused or "Stepping back is not possible here.")
+            case _:
+                if self.post_mortem:
+                    raise BadInputError(
+                        "The run has failed; there is nothing to step through. Continue to end it."
+                    )
+                session.stepper.plan(resume, self.here)
+                if resume.level != "line":
+                    session.level = resume.level
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)} on {tensor.device}"

@@ -194,7 +194,7 @@ class QtBridge(EngineClient):
         if self._is_closed:
             return
         # What somebody waits for does not wait for the next frame.
-        if isinstance(item, (_Answered, m.RunChanged)) and not self._is_urgent:
+        if isinstance(item, (_Answered, m.RunChanged, m.DebuggerReported)) and not self._is_urgent:
             self._is_urgent = must_wake = True
         if must_wake:
             self._woken.emit()

@@ -8,14 +8,13 @@ armed, unless another stands at a stop.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from mezzotint_app.state.breakpoint_conditions import find_same, kept_breakpoints, next_id
+from mezzotint_app.state.breakpoint_list import BreakpointList
 from mezzotint_app.state.console_state import ConsoleState
+from mezzotint_app.state.debug_cursor import Cursor
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_app.state.settings_state import SettingsState
@@ -45,31 +44,6 @@ OnReply = Callable[[m.DebugReply], None]
 OnError = Callable[[MezzotintError], None]
 
 
-@dataclass(frozen=True)
-class Cursor:
-    """Where "run to cursor" goes and a breakpoint is set: an op of the trace, a module or a source line."""
-
-    op_number: int = -1
-    op: str = ""
-    module: str = ""
-    file: str = ""
-    line: int = 0
-
-    @property
-    def text(self) -> str:
-        if self.op_number >= 0:
-            return f"op {self.op_number:,}"
-        if self.file:
-            return f"{self.file.rpartition('/')[2]}:{self.line}"
-        return f"module {self.module}" if self.module else ""
-
-    def conditions(self) -> dict[str, Any]:
-        """Of a breakpoint at this place: an op by its name and module, since its number is of one run."""
-        if self.op:
-            return {"op": self.op, "module": self.module}
-        return {"file": self.file, "line": self.line} if self.file else {"module": self.module}
-
-
 class DebugState(QObject):
     """See the module. `stop` is None while the run goes on; `run_id` stays that of a run that has ended."""
 
@@ -85,6 +59,7 @@ class DebugState(QObject):
     level_changed = Signal()
     cursor_changed = Signal()
     going_changed = Signal()  # is_going
+    view_wanted = Signal(str)  # show the debugger, and this dock of it ("" is none in particular)
 
     def __init__(
         self,
@@ -104,7 +79,6 @@ class DebugState(QObject):
         self.arming = ""  # a run that was asked to arm at its next step; "" is none
         self.stop: Stop | None = None
         self.is_going = False  # told to go on, and not yet heard that it does
-        self.breakpoints: tuple[Breakpoint, ...] = settings.values.breakpoints
         self.watches: tuple[str, ...] = settings.values.watches
         self.watch_courses = WatchCourses()
         self.trace_path = ""
@@ -116,6 +90,8 @@ class DebugState(QObject):
         self.selected_tensor = ""
         self.cursor = Cursor()
         self.console = ConsoleState(self)
+        self.breakpoint_list = BreakpointList(self, settings)
+        self.breakpoint_list.changed.connect(self.breakpoints_changed)
         client.eventArrived.connect(self._on_event)
         client.snapshotArrived.connect(self._on_snapshot)
         client.connectionChanged.connect(self._on_connection)
@@ -169,6 +145,10 @@ class DebugState(QObject):
             on_exception=values.debug_on_exception,
             watches=self.watches,
         )
+
+    def want_view(self, dock: str = "") -> None:
+        """Have the window show the debugger, with one of its docks (keys as in opdebug/debug_docks.py)."""
+        self.view_wanted.emit(dock)
 
     # --- asking ----------------------------------------------------------------------------------------
 
@@ -244,66 +224,18 @@ class DebugState(QObject):
 
     # --- breakpoints and watches -----------------------------------------------------------------------
 
-    def set_breakpoints(
-        self,
-        breakpoints: Sequence[Breakpoint],
-        on_done: Callable[[], None] | None = None,
-        on_error: OnError | None = None,
-    ) -> None:
-        """All of them. While a run is armed the engine checks them first, and a refusal changes nothing."""
-        wanted = tuple(breakpoints)
-
-        def taken(breakpoints: tuple[Breakpoint, ...]) -> None:
-            self._take_breakpoints(breakpoints)
-            if on_done is not None:
-                on_done()
-
-        if not self.armed:
-            taken(wanted)
-            return
-
-        def answered(reply: m.DebugReply) -> None:
-            taken(reply.breakpoints if isinstance(reply, m.BreakpointsSet) else wanted)
-
-        self.ask(m.SetBreakpoints(breakpoints=wanted), answered, on_error)
-
-    def put_breakpoint(
-        self,
-        breakpoint: Breakpoint,
-        on_done: Callable[[], None] | None = None,
-        on_error: OnError | None = None,
-    ) -> None:
-        """Add one (its id 0), or put it in the place of that with its id."""
-        if breakpoint.breakpoint_id == 0:
-            new = msgspec.structs.replace(breakpoint, breakpoint_id=next_id(self.breakpoints))
-            self.set_breakpoints((*self.breakpoints, new), on_done, on_error)
-            return
-        replaced = [
-            breakpoint if one.breakpoint_id == breakpoint.breakpoint_id else one for one in self.breakpoints
-        ]
-        self.set_breakpoints(replaced, on_done, on_error)
-
-    def remove_breakpoints(self, ids: Sequence[int]) -> None:
-        self.set_breakpoints([one for one in self.breakpoints if one.breakpoint_id not in ids])
+    @property
+    def breakpoints(self) -> tuple[Breakpoint, ...]:
+        return self.breakpoint_list.all
 
     def toggle_breakpoint(self, **conditions: Any) -> None:
         """Take the one with exactly these conditions away, else set it: `file=…, line=…` or `module=…` …
         Without conditions: at the cursor, else at the op of the stop."""
         if not conditions:
-            conditions = self._here()
-        if not any(conditions.values()):
-            return
-        same = find_same(self.breakpoints, conditions)
-        if same is not None:
-            self.remove_breakpoints([same.breakpoint_id])
-        else:
-            self.put_breakpoint(Breakpoint(breakpoint_id=0, **conditions))
-
-    def _here(self) -> dict[str, Any]:
-        if self.cursor != Cursor():
-            return self.cursor.conditions()
-        place = self.stop.place if self.stop is not None else Place()
-        return Cursor(op=place.op, module=place.module).conditions()
+            place = self.stop.place if self.stop is not None else Place()
+            here = Cursor(op=place.op, module=place.module)
+            conditions = (here if self.cursor == Cursor() else self.cursor).conditions()
+        self.breakpoint_list.toggle(conditions)
 
     def set_watches(self, expressions: Sequence[str]) -> None:
         """All of them; an expression that is wrong shows its error as its value."""
@@ -373,7 +305,7 @@ class DebugState(QObject):
                 self.console.add("report", report.text)
                 self.printed.emit(report.text)
             case m.BreakpointsChanged():
-                self._take_breakpoints(report.breakpoints)
+                self.breakpoint_list.take(report.breakpoints)
             case m.Watched():
                 self.watch_courses.take(report.values, report.x, report.step)
                 self.watched.emit(report)
@@ -449,12 +381,6 @@ class DebugState(QObject):
             self._notices.show("warning", report.error.message, report.error.detail)
         self.failed.emit(report)
 
-    def _take_breakpoints(self, breakpoints: tuple[Breakpoint, ...]) -> None:
-        if breakpoints != self.breakpoints:
-            self.breakpoints = breakpoints
-            self._settings.set(breakpoints=kept_breakpoints(breakpoints))
-            self.breakpoints_changed.emit()
-
     def _end(self) -> None:
         """The debugger is off: taken away, or the run is over."""
         self._set_going(False)
@@ -516,7 +442,7 @@ class DebugState(QObject):
             return
         if not self.armed or reply.trace != self.trace_path:
             self._on_armed(m.Armed(trace=reply.trace, note=self.note))
-        self._take_breakpoints(reply.breakpoints)
+        self.breakpoint_list.take(reply.breakpoints)
         if reply.stop is None:
             self._clear_stop()
         elif self.stop is None or reply.stop.stop_id != self.stop.stop_id:

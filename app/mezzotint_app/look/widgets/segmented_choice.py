@@ -54,6 +54,9 @@ class SegmentedChoice(QWidget):
     def chosen_key(self) -> str:
         return next((key for key, button in self._buttons.items() if button.isChecked()), "")
 
+    def button(self, key: str) -> QToolButton:
+        return self._buttons[key]
+
     def set_available(self, keys: set[str], why_not: str) -> None:
         """Enable these choices; the others say `why_not` in their tooltip."""
         for key, button in self._buttons.items():

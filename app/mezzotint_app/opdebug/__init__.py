@@ -1,0 +1,1 @@
+"""The op debugger in the window: tables, trees, source, console and tensors of a stop."""

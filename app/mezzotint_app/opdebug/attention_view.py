@@ -37,7 +37,7 @@ class AttentionView(QWidget):
         self.token.setAccessibleName("Token whose map is shown")
         self.token.setToolTip("The whole matrix, or which places of the picture look at one token")
         self.token.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.token.setMinimumContentsLength(14)
+        self.token.setMinimumContentsLength(10)
         calm_wheel(self.token)
         self.token.currentIndexChanged.connect(lambda _row: self._draw())
         self.map = HeatMap("Attention map", self)

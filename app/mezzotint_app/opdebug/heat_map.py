@@ -109,7 +109,9 @@ class HeatMap(QWidget):
             keeps_square = max(size) <= SQUARE_UP_TO * min(size) if min(size) else False
             self.box.setAspectLocked(keeps_square, 1.0)
             self.box.setRange(QRectF(0, 0, wide, tall), padding=MARGIN)
-        self.image.setRect(QRectF(0, 0, self._size[1], self._size[0]))
+        if numbers.size:
+            tall, wide = (_block(n, shown) * shown for n, shown in zip(size, numbers.shape, strict=True))
+            self.image.setRect(QRectF(0, 0, wide, tall))
         self._read()
 
     def _draw(self) -> None:
@@ -159,7 +161,7 @@ class HeatMap(QWidget):
         if not (0 <= row < rows and 0 <= column < columns):
             return ""
         tall, wide = self._numbers.shape
-        value = float(self._numbers[row * tall // rows, column * wide // columns])
+        value = float(self._numbers[row // _block(rows, tall), column // _block(columns, wide)])
         where = (
             f"row {_span(row, rows, tall, self.rows_axis.labels)}, "
             f"column {_span(column, columns, wide, self.columns_axis.labels)}"
@@ -186,6 +188,12 @@ def _span(place: int, size: int, shown: int, labels: tuple[str, ...]) -> str:
         return f"{place:,} “{labels[place]}”"
     if shown >= size:
         return f"{place:,}"
-    block = place * shown // size
-    first, last = math.ceil(block * size / shown), math.ceil((block + 1) * size / shown) - 1
+    block = _block(size, shown)
+    first = place // block * block
+    last = min(first + block, size) - 1
     return f"{first:,} to {last:,}" if last > first else f"{first:,}"
+
+
+def _block(size: int, shown: int) -> int:
+    """How many rows or columns one cell stands for; of the last cell it may be fewer."""
+    return max(1, -(-size // shown)) if shown else 1

@@ -12,7 +12,7 @@ import pyqtgraph as pg
 
 __all__ = ["COLOR_MAPS", "NAN_COLOR", "color_levels", "color_map", "colors_of"]
 
-NAN_COLOR = (255, 0, 200)  # magenta: in neither of the maps
+NAN_COLOR = (255, 0, 255)  # magenta: in neither of the maps
 COLOR_MAPS = {"values": "viridis", "difference": "CET-D1A"}
 
 

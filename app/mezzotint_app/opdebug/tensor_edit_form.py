@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -39,6 +40,7 @@ class TensorEditForm(QFrame):
         self._form: EditForm | None = None
         self.setProperty("role", "card")
         self.setAccessibleName("Change the tensor")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.title = text_label("", "heading", self, wraps=True)
         self.close_button = tool_button("close", "Close the form", "Esc", parent=self)
         self.close_button.clicked.connect(self.close_form)

@@ -17,7 +17,7 @@ from mezzotint_sdk.debug_records import TensorFacts, TensorStatistics
 
 __all__ = ["TensorFactsView", "facts_of", "number_text", "statistics_of"]
 
-PAIR_PX = 150  # a title and its value
+PAIR_PX = 160  # a title and its value
 MOST_COLUMNS = 3
 MOST_FACTS = 24
 
@@ -97,11 +97,20 @@ class TensorFactsView(QWidget):
         if facts is not None:
             found = [("Shape", shape_text(facts.shape), ""), ("Type", facts.dtype, "")]
             if view.look is not None and view.look.statistics.count:
+                found.append(("Values of", self._values_of(), ""))
                 found += statistics_of(view.look.statistics)
             found += facts_of(facts, view.sharing(facts))
         if found != self.facts:
             self.facts = found
             self._show()
+
+    def _values_of(self) -> str:
+        """Which values the statistics are of."""
+        settings, index = self._view.settings, self._view.slice_picks.index
+        if settings.kind == "attention":
+            return f"head {settings.head}"
+        part = f"[{index}]" if index else "all of it"
+        return f"{part} minus {settings.against}" if settings.against else part
 
     def _show(self) -> None:
         while len(self._pairs) < len(self.facts):

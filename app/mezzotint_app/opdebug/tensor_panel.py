@@ -220,6 +220,8 @@ class TensorPanel(QWidget):
         self.said.style().polish(self.said)
         self.said.setText(sentence)
         self.said.show()
+        if level == "info":
+            self.form.close_form()
 
     def _on_name(self) -> None:
         self.name.setModified(False)

@@ -43,6 +43,8 @@ IS_OVER = "The debugger is off; values are of the last stop."
 KINDS = ("numbers", "heat_map", "histogram", "picture", "channels", "latent", "attention")
 # How many trailing dimensions a kind shows: those before them are picked one by one.
 SHOWN_DIMENSIONS = {"numbers": 2, "heat_map": 2, "picture": 3, "channels": 3, "latent": 3, "attention": 3}
+# The longest side of what crosses: cells of a map, pixels of a picture.
+MOST_CELLS = {"heat_map": 512, "attention": 512, "picture": 768, "channels": 768, "latent": 1024}
 _NAME = re.compile(r"(?:out|outs\[\d+\]|ins\[\d+\]|in\d+|[a-z])$")
 
 
@@ -303,9 +305,12 @@ class TensorViewState(QObject):
 
     def _view(self) -> TensorView:
         settings = self.settings
+        side = MOST_CELLS.get(settings.kind, PAGE)
         return TensorView(
             kind=settings.kind,  # type: ignore[arg-type]
             index=self.slice_picks.index,
+            rows=side,
+            columns=side,
             head=settings.head,
             bins=settings.bins,
             against=settings.against,

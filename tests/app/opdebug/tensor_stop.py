@@ -193,7 +193,9 @@ class TensorStop(QObject):
                 kept = page.astype(np.int64 if page.dtype.kind in "iub" else np.float64)
                 given["array"] = self._ref(kept)
             case "heat_map":
-                given |= {"array": self._ref(table.astype(np.float32)), **ends}
+                tall, wide = -(-rows // view.rows), -(-columns // view.columns)
+                thin = table.astype(np.float32)[::tall, ::wide]
+                given |= {"array": self._ref(thin), **ends}
             case "attention":
                 maps = picked.reshape(-1, *picked.shape[-2:])
                 if view.head >= len(maps):

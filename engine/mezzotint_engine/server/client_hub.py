@@ -40,6 +40,7 @@ __all__ = ["Client", "ClientHub"]
 
 MAX_WAITING_EVENTS = 5000
 MAX_WAITING_BYTES = 512 * 1024**2
+MAX_DEBUG_LEASES = 64  # unreleased arrays of the op debugger, which are kept apart from previews
 MAX_PREVIEW_LEASES = 2  # unreleased previews of one client; the newest waits until it has released one
 BATCH = 200  # messages taken before the other sockets have their turn
 
@@ -107,6 +108,9 @@ class ClientHub:
     @property
     def wants_previews(self) -> bool:
         return any(client.hello.wants_previews for client in self._clients.values())
+
+    def is_there(self, client: Client) -> bool:
+        return self._clients.get(client.identity) is client
 
     # --- receiving ----------------------------------------------------------------------------------------
 
@@ -181,7 +185,7 @@ class ClientHub:
 
     def answer(self, client: Client, request_id: int, body: Reply) -> None:
         """For a client that has gone this does nothing."""
-        if self._clients.get(client.identity) is client:
+        if self.is_there(client):
             self._send(client.identity, Answer(request_id, body))
 
     def caused_by(self, client: Client, request_id: int, action: Callable[[], None]) -> None:
@@ -194,10 +198,16 @@ class ClientHub:
         finally:
             self._cause = None
 
-    def publish(self, event: Event, run_id: str = "") -> None:
-        """Tell every client that wants events; durable, in order."""
+    def publish(
+        self, event: Event, run_id: str = "", *, array: ArrayRef | None = None, bare: Event | None = None
+    ) -> None:
+        """Tell every client that wants events; durable, in order.
+
+        `array`: one that lies in the event, leased to clients that want previews; the others, and those that
+        release nothing, get `bare`.
+        """
         self.seq += 1
-        plain: bytes | None = None
+        plain: dict[bool, bytes] = {}
         for client in self.clients:
             if not client.hello.wants_events:
                 continue
@@ -205,12 +215,32 @@ class ClientHub:
                 # a late "step 7 of 20" must not follow the end of its run
                 self._flush(client)
                 client.mailbox.forget_run(event.run.run_id)
+            if len(client.outbox) >= MAX_WAITING_EVENTS:
+                continue
+            is_bare = bare is not None and not (
+                array is not None and client.hello.wants_previews and self.lease(client, array)
+            )
+            told = bare if bare is not None and is_bare else event
             if self._cause is not None and self._cause[0] == client.identity:
-                data = FROM_SERVER.encode(Notice(self.seq, event, run_id, self._cause[1]))
+                data = FROM_SERVER.encode(Notice(self.seq, told, run_id, self._cause[1]))
             else:
-                data = plain = plain or FROM_SERVER.encode(Notice(self.seq, event, run_id))
-            if len(client.outbox) < MAX_WAITING_EVENTS:
-                self._send_bytes(client.identity, data)
+                if is_bare not in plain:
+                    plain[is_bare] = FROM_SERVER.encode(Notice(self.seq, told, run_id))
+                data = plain[is_bare]
+            self._send_bytes(client.identity, data)
+
+    def lease(self, client: Client, ref: ArrayRef) -> bool:
+        """Let a client read an array of the op debugger; False when it holds too many already."""
+        key = _debugged(client.key)
+        if self._ledger.leases_of(key) >= MAX_DEBUG_LEASES:
+            return False
+        self._ledger.lease(key, ref)
+        return True
+
+    def release(self, client: Client, ref: ArrayRef) -> None:
+        """The client has read a preview, or an array of the op debugger."""
+        if not self._ledger.release(client.key, ref):
+            self._ledger.release(_debugged(client.key), ref)
 
     def publish_volatile(self, event: Event) -> None:
         for client in self._clients.values():
@@ -309,9 +339,15 @@ class ClientHub:
         client.outbox.clear()
         self._ledger.free_reader(client.key)
         self._ledger.free_reader(_waiting(client.key))
+        self._ledger.free_reader(_debugged(client.key))
         self.on_change()
 
 
 def _waiting(key: str) -> str:
     """Under which name the ledger keeps an array that waits in a client's mailbox."""
     return f"{key}/waiting"
+
+
+def _debugged(key: str) -> str:
+    """Under which name the ledger keeps what a client got of the op debugger."""
+    return f"{key}/debugger"

@@ -12,6 +12,7 @@ from mezzotint_engine.server.engine_context import EngineContext
 from mezzotint_engine.server.job_validation import validated
 from mezzotint_engine.server.snapshots import make_snapshot, make_status, make_welcome
 from mezzotint_sdk import messages as m
+from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.errors import BadInputError, InternalError, MezzotintError
 from mezzotint_sdk.job_spec import JobSpec
 from mezzotint_sdk.records import FINAL_STATES
@@ -31,6 +32,9 @@ class RequestHandler:
     def handle(self, client: Client, request_id: int, body: object) -> None:
         if isinstance(body, m.SubmitJobs):
             self._submit(client, request_id, body)
+            return
+        if isinstance(body, m.AskDebugger):
+            self._c.control.ask_debugger(client, request_id, body)
             return
         if isinstance(body, m.ListModels | m.DescribeModel | m.AddModelFolder):
             work = slow.model_work(self._c, body)
@@ -67,13 +71,13 @@ class RequestHandler:
         def finish(done: Future[list[JobSpec]]) -> None:
             if not done.cancelled():
                 self._c.hub.caused_by(
-                    client, request_id, lambda: self._add(client, request_id, self._result(done))
+                    client, request_id, lambda: self._add(client, request_id, self._result(done), body.debug)
                 )
 
         self._c.background.run_in_order(lambda: validated(body.specs, self._c.home, devices), finish)
 
-    def _add(self, client: Client, request_id: int, specs: list[JobSpec], retry_of: str = "") -> None:
-        runs = self._c.runs.add([(spec, retry_of) for spec in specs])
+    def _add(self, client: Client, request_id: int, specs: list[JobSpec], debug: DebugPlan | None) -> None:
+        runs = self._c.runs.add([(spec, "") for spec in specs], debug)
         # answered before the events: the client then knows that these runs are its own
         run_ids = tuple(run.run_id for run in runs)
         self._c.hub.answer(client, request_id, m.JobsSubmitted(run_ids=run_ids))
@@ -142,7 +146,7 @@ class RequestHandler:
                 c.pool.set_preview_hz(body.hz)
             case m.ReleaseSlots():
                 for ref in body.refs:
-                    c.ledger.release(client.key, ref)
+                    c.hub.release(client, ref)
             case m.KillWorker():
                 c.control.kill_worker(body.worker_id)
             case m.SetLinger():

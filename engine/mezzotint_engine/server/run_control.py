@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import msgspec
 
 from mezzotint_engine.server.artifact_store import ArtifactStore
-from mezzotint_engine.server.client_hub import ClientHub
+from mezzotint_engine.server.client_hub import Client, ClientHub
+from mezzotint_engine.server.debug_relay import DebugRelay, touches
 from mezzotint_engine.server.engine_log import EngineLog
 from mezzotint_engine.server.job_queue import JobQueue
 from mezzotint_engine.server.poll_loop import PollLoop, Timer
@@ -24,10 +25,15 @@ from mezzotint_engine.server.storage_watch import StorageWatch
 from mezzotint_engine.server.worker_pool import Worker, WorkerPool
 from mezzotint_sdk.errors import BadInputError, ErrorInfo, NotFoundError, StorageError, WorkerLostError
 from mezzotint_sdk.messages import (
+    Armed,
     ArtifactAdded,
+    AskDebugger,
     CancelJob,
+    CaptureFailed,
+    DebugAnswered,
     FromWorker,
     JobCancelled,
+    JobDebugged,
     JobFailed,
     JobFinished,
     JobMeasured,
@@ -88,6 +94,7 @@ class RunControl:
         self._storage = storage
         self._log = log
         self._active: dict[str, _Active] = {}
+        self._debugger = DebugRelay(hub, pool, ledger, log)
         pool.on_message = self._on_worker_message
         pool.on_gone = self._on_worker_gone
         pool.on_start_failed = self._on_start_failed
@@ -127,6 +134,7 @@ class RunControl:
         run = msgspec.structs.replace(run, state="running", started=time.time(), device=worker.device)
         folder = RunFolder(self._options.home.run_folder(run.run_id))
         try:
+            debug = self._runs.debug_plan(run.run_id)
             folder.create(run.spec)
             self._runs.save(run)
         except StorageError as error:
@@ -143,6 +151,7 @@ class RunControl:
                 spec=run.spec,
                 folder=str(folder.path),
                 inputs_folder=str(self._options.home.inputs),
+                debug=debug,
             ),
         )
         self.announce(run)
@@ -231,6 +240,18 @@ class RunControl:
             )
         return active
 
+    def ask_debugger(self, client: Client, request_id: int, body: AskDebugger) -> None:
+        """Answered later, through the hub. Raises NotFoundError, BadInputError, EngineError."""
+        active = self._active.get(body.run_id)
+        if active is None:
+            run = self._runs.find(body.run_id)
+            active = self._active.get(run.run_id)
+            if active is None:
+                raise BadInputError(
+                    f"Run {run.run_id} is {run.state}; only one that is going on can be debugged."
+                )
+        self._debugger.ask(client, request_id, active.worker, active.run.run_id, body.ask)
+
     def kill_worker(self, worker_id: str) -> None:
         worker = self._pool.by_id(worker_id)
         self._pool.kill(
@@ -244,6 +265,9 @@ class RunControl:
         active = self._active.get(run_id)
         if isinstance(message, JobPreviewed):
             self._preview(worker, active, message)
+            return
+        if isinstance(message, DebugAnswered | JobDebugged):
+            self._debugged(worker, active, message)
             return
         if active is None or active.worker is not worker:
             self.dispatch()  # a WorkerHello, or a late word about a run that is over
@@ -300,6 +324,39 @@ class RunControl:
             )
         )
 
+    def _debugged(self, worker: Worker, active: _Active | None, message: DebugAnswered | JobDebugged) -> None:
+        """Also about a run that is over: arrays that come with it are freed."""
+        if active is not None and active.worker is not worker:
+            active = None
+        if isinstance(message, DebugAnswered):
+            touched = self._debugger.answered(worker, message)
+            attached = False
+        else:
+            self._debugger.reported(worker, message, is_over=active is None)
+            touched, attached = touches(message.report), isinstance(message.report, Armed)
+        if active is None:
+            return
+        run = active.run
+        changed = msgspec.structs.replace(
+            run, touched=run.touched or touched, debugged=run.debugged or attached
+        )
+        if changed != run:
+            active.run = changed
+            self._save(changed)
+            self.announce(changed)
+        if isinstance(message, JobDebugged) and isinstance(message.report, CaptureFailed):
+            error = message.report.error
+            self.log_for_run(
+                LogRecord(
+                    time=time.time(),
+                    level="warning",
+                    topic="debugger",
+                    message=error.message,
+                    run_id=run.run_id,
+                    detail=error.detail,
+                )
+            )
+
     def _saved(self, active: _Active, message: JobSaved) -> None:
         run = active.run
         active.run = msgspec.structs.replace(run, artifact_count=run.artifact_count + 1)
@@ -333,6 +390,8 @@ class RunControl:
         seconds: float,
         phases: tuple[PhaseTime, ...],
         error: ErrorInfo | None = None,
+        *,
+        worker_lost: bool = False,
     ) -> None:
         run = active.run = msgspec.structs.replace(
             active.run, state=state, finished=time.time(), seconds=seconds, phases=phases, error=error
@@ -340,6 +399,7 @@ class RunControl:
         if active.deadline is not None:
             active.deadline.cancel()
         del self._active[run.run_id]
+        self._debugger.run_ended(run.run_id, state, worker_lost=worker_lost)
         self._save(run)
         active.folder.write_record(run)
         if error is not None:
@@ -354,12 +414,12 @@ class RunControl:
         if active is not None:
             seconds = time.time() - (active.run.started or time.time())
             if active.cancelled:
-                self._end(active, "cancelled", seconds, ())
+                self._end(active, "cancelled", seconds, (), worker_lost=True)
             elif self._pool.closing:
-                self._end(active, "interrupted", seconds, (), stopped_by_engine())
+                self._end(active, "interrupted", seconds, (), stopped_by_engine(), worker_lost=True)
             else:
                 lost = WorkerLostError(sentence, worker.process.last_lines())
-                self._end(active, "failed", seconds, (), lost.info())
+                self._end(active, "failed", seconds, (), lost.info(), worker_lost=True)
         self.dispatch()
 
     def require(self, run_id: str) -> RunRecord:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from mezzotint_engine.server.database import Database
+from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.errors import BadInputError, ErrorInfo, NotFoundError, StorageError
 from mezzotint_sdk.job_spec import JobSpec, canonical_json, spec_from_json
 from mezzotint_sdk.records import FINAL_STATES, PhaseTime, RunRecord
@@ -27,7 +28,7 @@ MIN_ID_CHARS = 4
 
 _COLUMNS = (
     "run_id, state, spec, created, started, finished, position, seconds, error, phases, artifact_count, "
-    "device, retry_of, deleted"
+    "device, retry_of, deleted, debugged, touched"
 )
 
 
@@ -67,6 +68,8 @@ def _record(row: sqlite3.Row) -> RunRecord:
         device=row["device"],
         retry_of=row["retry_of"],
         deleted=row["deleted"] > 0,
+        debugged=bool(row["debugged"]),
+        touched=bool(row["touched"]),
     )
 
 
@@ -77,9 +80,10 @@ class RunStore:
 
     # --- writing ------------------------------------------------------------------------------------------
 
-    def add(self, specs: Sequence[tuple[JobSpec, str]]) -> list[RunRecord]:
+    def add(self, specs: Sequence[tuple[JobSpec, str]], debug: DebugPlan | None = None) -> list[RunRecord]:
         """Queue runs for `(spec, retry_of)` at the end, all or none. Raises StorageError."""
         created = time.time()
+        plan = msgspec.json.encode(debug).decode() if debug is not None else None
         runs = []
         with self._database.transaction() as connection:
             number, last = connection.execute(
@@ -93,10 +97,11 @@ class RunStore:
                     created=created,
                     position=last + offset,
                     retry_of=retry_of,
+                    debugged=plan is not None,
                 )
                 connection.execute(
-                    "INSERT INTO runs (run_id, number, state, spec, search_text, created, position, retry_of)"
-                    " VALUES (?, ?, 'queued', ?, ?, ?, ?, ?)",
+                    "INSERT INTO runs (run_id, number, state, spec, search_text, created, position, retry_of,"
+                    " debug, debugged) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)",
                     (
                         run.run_id,
                         number + offset,
@@ -105,6 +110,8 @@ class RunStore:
                         created,
                         run.position,
                         retry_of,
+                        plan,
+                        plan is not None,
                     ),
                 )
                 runs.append(run)
@@ -140,7 +147,8 @@ class RunStore:
     def _update(connection: sqlite3.Connection, run: RunRecord) -> None:
         connection.execute(
             "UPDATE runs SET state = ?, started = ?, finished = ?, position = ?, seconds = ?, error = ?,"
-            " phases = ?, artifact_count = max(artifact_count, ?), device = ? WHERE run_id = ?",
+            " phases = ?, artifact_count = max(artifact_count, ?), device = ?,"
+            " debugged = ?, touched = ? WHERE run_id = ?",
             (
                 run.state,
                 run.started,
@@ -151,6 +159,8 @@ class RunStore:
                 msgspec.json.encode(run.phases).decode(),
                 run.artifact_count,
                 run.device,
+                run.debugged,
+                run.touched,
                 run.run_id,
             ),
         )
@@ -209,6 +219,20 @@ class RunStore:
             return self._unsaved[run_id]
         found = self._query("WHERE run_id = ?", (run_id,))
         return found[0] if found else None
+
+    def debug_plan(self, run_id: str) -> DebugPlan | None:
+        """What a run was submitted with for the op debugger. Raises StorageError when that is damaged."""
+        row = self._database.read(
+            lambda c: c.execute("SELECT debug FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        )
+        if row is None or row["debug"] is None:
+            return None
+        try:
+            return msgspec.json.decode(row["debug"], type=DebugPlan)
+        except msgspec.MsgspecError as error:
+            raise StorageError(
+                f"What run {run_id} was to be debugged with can't be read ({error}); submit it again."
+            ) from error
 
     def find(self, part: str) -> RunRecord:
         """The run of this id, or of a unique beginning or end of one. Raises NotFoundError, BadInputError."""

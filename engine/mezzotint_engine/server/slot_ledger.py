@@ -75,17 +75,17 @@ class SlotLedger:
         writing = sum(bool(slot.writer) for slot in self._slots.values())
         return {"free": free, "writing": writing, "published": len(self._slots) - free - writing}
 
-    def grant(self, worker_id: str, nbytes: int) -> SlotGranted:
+    def grant(self, worker_id: str, nbytes: int, purpose: str = "") -> SlotGranted:
         """A slot for `worker_id` to write `nbytes` into; with generation 0 when there is none to be had."""
         capacity = capacity_for(max(1, nbytes))
         slot = self._free_slot(capacity)
         if slot is None and capacity <= SMALL_BYTES:
             slot = self._grown(capacity)
         if slot is None:
-            return SlotGranted(slot="", generation=0, nbytes=0)
+            return SlotGranted(slot="", generation=0, nbytes=0, purpose=purpose)
         slot.generation += 1
         slot.writer = worker_id
-        return SlotGranted(slot=slot.name, generation=slot.generation, nbytes=slot.capacity)
+        return SlotGranted(slot=slot.name, generation=slot.generation, nbytes=slot.capacity, purpose=purpose)
 
     def _free_slot(self, capacity: int) -> _Slot | None:
         return next(

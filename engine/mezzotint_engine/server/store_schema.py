@@ -58,7 +58,13 @@ CREATE INDEX artifacts_visible ON artifacts (artifact_id) WHERE deleted = 0 AND 
 CREATE INDEX artifacts_deleted ON artifacts (deleted) WHERE deleted > 0;
 """
 
-MIGRATIONS = (_FIRST,)
+_DEBUGGER = """
+ALTER TABLE runs ADD COLUMN debug TEXT;                          -- the plan that it was submitted with, JSON
+ALTER TABLE runs ADD COLUMN debugged INTEGER NOT NULL DEFAULT 0; -- the op debugger was attached
+ALTER TABLE runs ADD COLUMN touched INTEGER NOT NULL DEFAULT 0;  -- something was edited or skipped in it
+"""
+
+MIGRATIONS = (_FIRST, _DEBUGGER)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

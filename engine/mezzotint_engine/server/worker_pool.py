@@ -266,7 +266,7 @@ class WorkerPool:
                     )
                 )
             case SlotWanted():
-                self._grant_slot(worker, message.nbytes)
+                self._grant_slot(worker, message)
             case WorkerLogged() if not message.line.run_id:
                 self._log.add(message.line)
             case _:
@@ -323,18 +323,19 @@ class WorkerPool:
                 return
             del worker.unsent[0]
 
-    def _grant_slot(self, worker: Worker, nbytes: int) -> None:
+    def _grant_slot(self, worker: Worker, wanted: SlotWanted) -> None:
         """Exactly one SlotGranted for each SlotWanted; a large new slot is made on another thread first."""
+        nbytes, purpose = wanted.nbytes, wanted.purpose
         capacity = capacity_for(nbytes)
         name = self._ledger.reserve_large(capacity)
         if not name:
-            self.send(worker, self._ledger.grant(worker.worker_id, nbytes))
+            self.send(worker, self._ledger.grant(worker.worker_id, nbytes, purpose))
             return
 
         def finish(done: Future[bool]) -> None:
             self._ledger.finish_large(name, capacity, made=not done.cancelled() and done.result())
             if worker.worker_id in self._workers:
-                self.send(worker, self._ledger.grant(worker.worker_id, nbytes))
+                self.send(worker, self._ledger.grant(worker.worker_id, nbytes, purpose))
 
         self._background.read(lambda: self._ledger.make_file(name, capacity), finish)
 

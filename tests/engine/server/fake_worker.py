@@ -16,6 +16,8 @@ prompt:
     garbage   send bytes that are no message, then go on like normal
     preview   like normal, with a preview of `width` x `height` in every step
     points    like normal, with 1,000 metric points a step
+
+A job that comes with a debug plan, or is armed on its way, stops in `fake_debugger.py`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ import threading
 import time
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import zmq
@@ -40,6 +43,9 @@ from mezzotint_sdk.errors import ErrorInfo
 from mezzotint_sdk.job_spec import JobSpec
 from mezzotint_sdk.records import DeviceInfo, LogRecord, PhaseTime
 from mezzotint_sdk.wire_codec import FROM_WORKER, TO_WORKER
+
+if TYPE_CHECKING:
+    from fake_debugger import FakeDebugger
 
 BEAT_S = 0.2
 
@@ -76,6 +82,8 @@ class FakeWorker:
         self.socket.connect(endpoint)
         self.slots: SlotWriter | None = None
         self.granted: m.SlotGranted | None = None
+        self.granted_for: dict[str, m.SlotGranted] = {}
+        self.debugger: FakeDebugger | None = None
         self.run_id = ""
         self.cancelled = self.paused = self.deaf = False
         self.mute_until = 0.0
@@ -136,8 +144,12 @@ class FakeWorker:
                 self.send(m.JobResumed(run_id=self.run_id))
             case m.SetPreviews():
                 self.preview_hz = message.hz
+            case m.SlotGranted() if message.purpose:
+                self.granted_for[message.purpose] = message
             case m.SlotGranted():
                 self.granted = message if message.generation else None
+            case m.DebugAsked() if self.debugger is not None:
+                self.debugger.asked(message)
             case m.Shutdown() if not self.deaf:
                 if self.run_id:
                     self.send(m.JobCancelled(run_id=self.run_id, seconds=0.0))
@@ -153,6 +165,9 @@ class FakeWorker:
         line = LogRecord(time=time.time(), level="info", topic="run", message="begun", run_id=job.run_id)
         self.send(m.WorkerLogged(line=line))
         print(f"worker {self.worker_id} runs {job.run_id}", flush=True)
+        from fake_debugger import FakeDebugger  # found beside this file alone, where that is a worker
+
+        self.debugger = FakeDebugger(self, job)
         self.misbehave(words[0], seconds_in(words, 0.0))
         if words[0] in ("fail", "full"):
             code, sentence = (
@@ -168,8 +183,9 @@ class FakeWorker:
             phases = (PhaseTime("denoise", seconds),)
             self.send(m.JobFinished(run_id=job.run_id, seconds=seconds, phases=phases))
         else:
-            self.send(m.JobCancelled(run_id=job.run_id, seconds=seconds))
-        self.run_id = ""
+            asked = self.debugger.ended_by_user
+            self.send(m.JobCancelled(run_id=job.run_id, seconds=seconds, asked=asked))
+        self.run_id, self.debugger = "", None
 
     def misbehave(self, word: str, seconds: float) -> None:
         if word in ("hang", "deaf", "fork"):
@@ -209,6 +225,8 @@ class FakeWorker:
             self.pump(step_s)
             while self.paused and not self.cancelled:
                 self.pump(0.02)
+            if self.debugger is not None:
+                self.debugger.op(step, spec.steps)
             if self.cancelled:
                 return False
             self.send(

@@ -18,6 +18,8 @@ from mezzotint_app.state.run_notices import RunNotices
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_app.state.series_state import SeriesState
 from mezzotint_app.state.settings_state import SettingsState
+from mezzotint_app.state.totals_state import TotalsState
+from mezzotint_app.state.trace_state import TraceState
 
 if TYPE_CHECKING:
     from mezzotint_app.client.qt_bridge import EngineClient
@@ -40,6 +42,8 @@ class AppState:
     canvas: CanvasState
     run_notices: RunNotices
     debug: DebugState
+    trace: TraceState
+    totals: TotalsState
     home: Path  # the folder that holds settings, inputs and runs
 
     def close(self) -> None:
@@ -47,6 +51,7 @@ class AppState:
         self.settings.flush()
         self.series.close()
         self.previews.stop()
+        self.trace.close()
 
 
 def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
@@ -67,6 +72,8 @@ def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
     settings.changed.connect(lambda name: follow() if name == "follow_live" else None)
     generate.submitted.connect(on_submitted)
     follow()
+    debug = DebugState(client, runs, settings, notices)
+    trace = TraceState(debug, notices)
     return AppState(
         client=client,
         settings=settings,
@@ -80,6 +87,8 @@ def build_app_state(client: EngineClient, settings_path: Path) -> AppState:
         previews=PreviewState(client, settings, engine, runs),
         canvas=CanvasState(client, runs, notices),
         run_notices=RunNotices(runs, notices),
-        debug=DebugState(client, runs, settings, notices),
+        debug=debug,
+        trace=trace,
+        totals=TotalsState(trace),
         home=settings_path.parent,
     )

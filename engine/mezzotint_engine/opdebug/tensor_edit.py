@@ -1,7 +1,7 @@
 """Changing a tensor of a stop: always by a replacement, never in place.
 
-What is seen at a stop may be a view, a weight, or memory that other tensors share; writing into it would change what
-nobody asked to be changed. A replacement has the shape, dtype and device of what it replaces.
+What is seen at a stop may be a view, a weight, or memory that other tensors share; writing into it would
+change what nobody asked to be changed. A replacement has the shape, dtype and device of what it replaces.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mezzotint_engine.opdebug.tensor_index import picked
 from mezzotint_sdk.debug_messages import EditTensor, SkipOp
 from mezzotint_sdk.errors import BadInputError, MezzotintError, OutOfMemoryError
 
-__all__ = ["edited", "skipped", "straight_through"]
+__all__ = ["edited", "straight_through", "substituted"]
 
 
 def edited(
@@ -29,11 +29,13 @@ def edited(
     original: torch.Tensor | None = None,
     seed: int = 0,
 ) -> torch.Tensor:
-    """The replacement, on no graph. `names`: for expressions; `original`: what `restore` gives back; `seed`: of the
-    noise, whose generator is its own, so that the run's random numbers stay what they were.
+    """The replacement, on no graph.
 
-    A channel is counted in dimension 1 of tensors with 4 or more dimensions, else in the last; a head in the third
-    dimension from the end: (…, heads, tokens, size). `ask.other` names another dimension for either.
+    `names`: for expressions; `original`: what `restore` gives back; `seed`: of the noise, whose generator is
+    its own, so that the run's random numbers stay what they were. A channel is counted in dimension 1 of
+    tensors with 4 or more dimensions, else in the last; a head in the third dimension from the end, as in
+    (…, heads, tokens, size). `ask.other` names another dimension for either.
+
     Raises `BadInputError` with a sentence, and changes nothing then.
     """
     try:
@@ -59,24 +61,22 @@ def edited(
         raise BadInputError(f"'{ask.name}' can't be changed so: {_first_line(error)}") from error
 
 
-def skipped(
-    ask: SkipOp, ins: Sequence[Any], outs: Sequence[torch.Tensor], names: Mapping[str, object] | None = None
-) -> list[torch.Tensor]:
-    """What stands in the place of an op's outputs: the first input of the same shape, zeros, or a value (a number or
-    an expression, for the first output; further ones become zeros). `outs` tell shape, dtype and device.
+def substituted(
+    ask: SkipOp, out: torch.Tensor, ins: Sequence[Any], names: Mapping[str, object] | None = None
+) -> torch.Tensor:
+    """What stands in the place of one output of an op that is skipped; `out` tells shape, dtype and device.
+
+    "identity": the first input of its shape; "zeros"; "value": a number or an expression.
+    Raises `BadInputError` with a sentence.
     """
     try:
         with torch.no_grad():
-            match ask.kind:
-                case "zeros":
-                    return [torch.zeros_like(out.detach()) for out in outs]
-                case "identity":
-                    return [_same_shape(out, ins) for out in outs]
-                case _:
-                    given = [torch.zeros_like(out.detach()) for out in outs]
-                    for out in given[:1]:
-                        _put(out, ask.value, names or {})
-                    return given
+            if ask.kind == "identity":
+                return _same_shape(out, ins)
+            given = torch.zeros_like(out.detach())
+            if ask.kind == "value":
+                _put(given, ask.value, names or {})
+            return given
     except MezzotintError:
         raise
     except Exception as error:
@@ -158,9 +158,8 @@ def _copy(part: torch.Tensor, value: torch.Tensor, what: str) -> None:
     if value.is_complex() and not part.is_complex():
         raise BadInputError(f"{what} gives complex numbers, which {_kind(part)} can't hold.")
     if not _floats(part):
-        if _floats(value):
-            if part.numel() and not bool((value == value.round()).all()):
-                raise BadInputError(f"{what} gives numbers that {_kind(part)} can't hold; round them first.")
+        if _floats(value) and part.numel() and not bool((value == value.round()).all()):
+            raise BadInputError(f"{what} gives numbers that {_kind(part)} can't hold; round them first.")
         if part.numel():
             _check_range(part, value.min().item(), value.max().item())
     part.copy_(value.to(part.device))
@@ -176,9 +175,7 @@ def _fill(part: torch.Tensor, number: float) -> None:
         _check_range(part, number, number)
         part.fill_(int(number))
         return
-    part.copy_(torch.tensor(number, dtype=torch.float64, device="cpu").to(torch.float32).to(part.device)) if (
-        part.dtype.itemsize == 1 and part.dtype.is_floating_point
-    ) else part.fill_(number)
+    part.fill_(number)
 
 
 def _add_noise(part: torch.Tensor, deviation: float, seed: int) -> None:
@@ -239,7 +236,7 @@ def _same_shape(out: torch.Tensor, ins: Sequence[Any]) -> torch.Tensor:
             # A copy: what writes into the output later must not write into the input.
             return one.detach().to(out.dtype, copy=True)
     raise BadInputError(
-        f"No input has the output's shape {list(out.shape)}, so the op can't be passed by; use zeros or a value."
+        f"No input has the output's shape {list(out.shape)}, so it can't be passed on; use zeros or a value."
     )
 
 
@@ -291,8 +288,9 @@ class _StraightThrough(torch.autograd.Function):
 def straight_through(original: torch.Tensor, replacement: torch.Tensor) -> torch.Tensor:
     """The replacement's values, with the gradient going on to what it replaces.
 
-    For borders of modules, above autograd; at ops the debugger stands below autograd, which does this by itself.
+    For borders of modules, above autograd; at ops the debugger stands below it and needs nothing.
     """
     if not (original.requires_grad and torch.is_grad_enabled()):
         return replacement
-    return _StraightThrough.apply(original, replacement.detach())  # type: ignore[no-untyped-call, no-any-return]
+    passed: torch.Tensor = _StraightThrough.apply(original, replacement.detach())
+    return passed

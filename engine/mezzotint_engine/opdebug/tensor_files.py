@@ -1,4 +1,4 @@
-"""Tensors in files: .npy, .safetensors and .png, written beside and then renamed, read without running anything."""
+"""Tensors in files: .npy, .safetensors and .png; written beside and renamed, read without running code."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class SavedTensor(NamedTuple):
 def save_tensor(tensor: torch.Tensor, file: str, name: str = "out") -> SavedTensor:
     """Write it; the file's ending says how. An older file is replaced only when the new one is whole.
 
-    .npy has no bfloat16 and no float8: these become float32, which holds all their values. .png is the picture
-    that is shown, with one pixel an element. In .safetensors the tensor is called `name`.
+    .npy has no bfloat16 and no float8: these become float32, which holds all their values. .png is the
+    picture that is shown, with one pixel an element. In .safetensors the tensor is called `name`.
     """
     path = _path(file)
     if not path.parent.is_dir():
@@ -61,8 +61,10 @@ def save_tensor(tensor: torch.Tensor, file: str, name: str = "out") -> SavedTens
 
 
 def load_tensor(file: str, name: str = "") -> torch.Tensor:
-    """Read it, on the CPU. Of a .safetensors file with several tensors the one called `name`; "file#name" picks
-    one, too. A .png gives (3, height, width), float32, 0 … 1.
+    """Read it, on the CPU.
+
+    Of a .safetensors file with several tensors it is the one called `name`; "file#name" picks one, too. A
+    .png gives (3, height, width), float32, 0 … 1.
     """
     file, _, wanted = file.strip().partition("#") if ".safetensors#" in file else (file.strip(), "", "")
     path = _path(file)

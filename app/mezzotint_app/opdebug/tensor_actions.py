@@ -18,7 +18,7 @@ __all__ = ["TensorActions"]
 SAVE_FILTERS = {
     "NumPy array (*.npy)": ".npy",
     "Safetensors (*.safetensors)": ".safetensors",
-    "PNG picture of what is shown (*.png)": ".png",
+    "PNG picture (*.png)": ".png",
 }
 
 

@@ -104,11 +104,12 @@ class TensorEditForm(QFrame):
 
     def open_edit(self, form: EditForm) -> None:
         self._form = form
-        self._show(form.value_title, form.start, form.other_title, "1" if form.other_title else "")
+        self._show(form.value_title, form.start, form.other_title, form.other_start)
         for widget in (self.index_title, self.index, self.take_slice):
             widget.setVisible(form.takes_index)
         self.browse.setVisible(form.value_is == "path")
         self.value.setToolTip(form.help)
+        self.other.setPlaceholderText("" if form.other_start else "the usual one")
         self._follow()
 
     def open_skip(self) -> None:
@@ -174,7 +175,11 @@ class TensorEditForm(QFrame):
                 self.error.show_problem("")
                 view.edit(edit)
         except BadInputError as error:
-            self.error.show_problem(error.message)
+            self.show_problem(error.message)
+
+    def show_problem(self, sentence: str) -> None:
+        """What is wrong with what was asked for."""
+        self.error.show_problem(sentence)
 
     def apply_now(self, form: EditForm) -> None:
         """Ask for an edit that needs no word from the user."""

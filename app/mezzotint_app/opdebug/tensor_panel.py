@@ -49,7 +49,7 @@ class TensorPanel(QWidget):
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.view = view = TensorViewState(state.debug, None, self)
+        self.view = view = TensorViewState(state.debug, state.trace, self)
         self.list = TensorListView(view, self)
         self.facts = TensorFactsView(view, self)
         self.form = TensorEditForm(view, self)
@@ -215,6 +215,9 @@ class TensorPanel(QWidget):
             self._show_note()
 
     def _say(self, level: str, sentence: str) -> None:
+        if level == "error" and self.form.isVisible():
+            self.form.show_problem(sentence)
+            return
         self.said.setProperty("role", SAID_ROLES[level])
         self.said.style().unpolish(self.said)
         self.said.style().polish(self.said)

@@ -23,6 +23,7 @@ class EditForm:
     value_title: str = ""
     start: str = ""  # what the value's field holds at first
     other_title: str = ""
+    other_start: str = ""
     value_is: str = "number"  # number, whole, path or expression
     takes_index: bool = True
 
@@ -31,30 +32,40 @@ EDITS = (
     EditForm("fill", "Fill", "Every element becomes one number", "Number", "0"),
     EditForm("scale", "Scale", "Every element is multiplied", "Factor", "1"),
     EditForm("add_noise", "Add noise", "Gaussian noise is added", "Standard deviation", "0.1"),
-    EditForm("clamp", "Clamp", "Elements outside of the bounds become the bound", "Low", "-1", "High"),
+    EditForm("clamp", "Clamp", "Elements outside of the bounds become the bound", "Low", "-1", "High", "1"),
     EditForm(
-        "zero_channel", "Zero a channel", "One channel becomes zero", "Channel", "0", "", "whole", False
+        "zero_channel",
+        "Zero a channel",
+        "One channel becomes zero: of dimension 1 where there are four or more, else of the last",
+        "Channel",
+        "0",
+        "Dimension",
+        value_is="whole",
     ),
-    EditForm("zero_head", "Zero a head", "One attention head becomes zero", "Head", "0", "", "whole", False),
+    EditForm(
+        "zero_head",
+        "Zero a head",
+        "One attention head becomes zero: of the third dimension from the end",
+        "Head",
+        "0",
+        "Dimension",
+        value_is="whole",
+    ),
     EditForm(
         "load",
         "Load from file",
         "Take the values of a .npy, .safetensors or .png file of the same shape",
         "File",
-        "",
-        "",
-        "path",
+        value_is="path",
     ),
     EditForm(
         "expression",
         "Expression",
         "The value of Python on the stop's tensors: out.nan_to_num(0), a - b, torch.relu(out)",
         "Expression",
-        "",
-        "",
-        "expression",
+        value_is="expression",
     ),
-    EditForm("restore", "Restore", "Take edits back: the values that the op gave", "", "", "", "", False),
+    EditForm("restore", "Restore", "Take edits back: the values that the op gave", takes_index=False),
 )
 
 
@@ -82,17 +93,20 @@ def edit_ask(
     if form.kind == "clamp":
         if not value and not other:
             raise BadInputError("Give a low bound, a high bound, or both.")
-        low = _number("Low", value) if value else -math.inf
-        high = _number("High", other) if other else math.inf
-        if low > high:
+        low, high = _number(value, -math.inf), _number(other, math.inf)
+        if low is not None and high is not None and low > high:
             raise BadInputError(f"The low bound {value} is above the high bound {other}.")
-    elif form.value_is == "number":
-        number = _number(form.value_title, value)
-        if form.kind == "add_noise" and not 0 <= number < math.inf:
+    elif form.value_is == "number" and form.value_title:
+        if not value:
+            raise BadInputError(f"{form.value_title} must be a number, or an expression that gives one.")
+        number = _number(value, 0.0)
+        if form.kind == "add_noise" and number is not None and not 0 <= number < math.inf:
             raise BadInputError("The standard deviation must be 0 or more.")
     elif form.value_is == "whole":
         if not value.isdecimal():
             raise BadInputError(f"{form.value_title} must be a whole number from 0 on.")
+        if other and not other.removeprefix("-").isdecimal():
+            raise BadInputError("The dimension must be a whole number; leave it empty for the usual one.")
     elif form.value_is == "path" and not value:
         raise BadInputError("Choose a .npy, .safetensors or .png file.")
     elif form.value_is == "expression" and not value:
@@ -102,12 +116,12 @@ def edit_ask(
     )
 
 
-def _number(title: str, text: str) -> float:
+def _number(text: str, empty: float) -> float | None:
+    """None where the text is no number: then it is an expression, and the engine has the last word."""
     try:
-        return float(text)
+        return float(text) if text else empty
     except ValueError:
-        shown = f"“{text[:40]}” is none" if text else "the field is empty"
-        raise BadInputError(f"{title} must be a number; {shown}.") from None
+        return None
 
 
 def edit_sentence(ask: EditTensor) -> str:

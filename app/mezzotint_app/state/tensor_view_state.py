@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, Signal
+from shiboken6 import isValid
 
 from mezzotint_app.state.number_pages import PAGE, NumberPages, PageKey
 from mezzotint_app.state.recorded_tensors import recorded_tensors
@@ -363,12 +364,16 @@ class TensorViewState(QObject):
                 array = self.debug.read_array(reply.look.array)
             except MezzotintError as error:
                 problem = error.message
+        if not isValid(self):
+            return
         if self._finish(ask) and isinstance(reply, TensorShown):
             self._take(ask, reply.look, array, problem)
         self.busyChanged.emit()
         self._go_on()
 
     def _on_no(self, ask: LookAtTensor, error: MezzotintError) -> None:
+        if not isValid(self):
+            return
         if self._finish(ask) and self.debug.stop is not None:
             if _page_of(ask.view) != (0, 0):
                 self.pages.refuse(_page_of(ask.view))
@@ -437,11 +442,14 @@ class TensorViewState(QObject):
 
         def saved(reply: DebugReply) -> None:
             size = f", {size_text(reply.nbytes)}" if isinstance(reply, Saved) else ""
-            self.said.emit("info", f"Saved {ask.name} as {file}{size}.")
+            if isValid(self):
+                self.said.emit("info", f"Saved {ask.name} as {file}{size}.")
 
         self.debug.ask(ask, saved, self._on_refused)
 
     def _on_edited(self, sentence: str) -> None:
+        if not isValid(self):
+            return
         self._edits += 1
         self._fresh.clear()
         self.said.emit("info", sentence)
@@ -451,6 +459,8 @@ class TensorViewState(QObject):
 
     def _on_standing(self, reply: DebugReply) -> None:
         """The facts after an edit: new versions, new memory, marks."""
+        if not isValid(self):
+            return
         now, told = self.debug.stop, reply.stop if isinstance(reply, Standing) else None
         if now is None or told is None or told.stop_id != now.stop_id or self.op_number >= 0:
             return
@@ -458,7 +468,8 @@ class TensorViewState(QObject):
         self.tensorsChanged.emit()
 
     def _on_refused(self, error: MezzotintError) -> None:
-        self.said.emit("error", error.message)
+        if isValid(self):
+            self.said.emit("error", error.message)
 
     # --- following --------------------------------------------------------------------------------------
 

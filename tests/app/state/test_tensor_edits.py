@@ -24,7 +24,7 @@ def ask(kind: str, value: str = "", other: str = "", index: str = "") -> EditTen
 def test_each_edit_that_needs_no_words_of_the_user_starts_with_values_that_are_right() -> None:
     for form in EDITS:
         if form.value_is in ("number", "whole"):
-            made = edit_ask(form, "out", form.start, "1" if form.other_title else "", "", (2, 4, 8))
+            made = edit_ask(form, "out", form.start, form.other_start, "", (2, 4, 8))
             assert made.kind == form.kind
             assert edit_sentence(made).endswith(".")
 
@@ -32,13 +32,19 @@ def test_each_edit_that_needs_no_words_of_the_user_starts_with_values_that_are_r
 @pytest.mark.parametrize(
     ("kind", "value", "other", "index", "sentence"),
     [
-        ("fill", "x", "", "", "Number must be a number; “x” is none."),
-        ("scale", "", "", "", "Factor must be a number; the field is empty."),
+        ("scale", "", "", "", "Factor must be a number, or an expression that gives one."),
         ("add_noise", "-1", "", "", "The standard deviation must be 0 or more."),
         ("add_noise", "nan", "", "", "The standard deviation must be 0 or more."),
         ("clamp", "2", "1", "", "The low bound 2 is above the high bound 1."),
         ("clamp", "", "", "", "Give a low bound, a high bound, or both."),
         ("zero_channel", "1.5", "", "", "Channel must be a whole number from 0 on."),
+        (
+            "zero_head",
+            "1",
+            "x",
+            "",
+            "The dimension must be a whole number; leave it empty for the usual one.",
+        ),
         ("load", "", "", "", "Choose a .npy, .safetensors or .png file."),
         ("expression", " ", "", "", "Write an expression, like out.clamp(-1, 1)."),
         ("fill", "0", "", "0, 7", "Dimension 1 has entries 0 to 3; 7 is outside."),
@@ -58,8 +64,10 @@ def test_what_an_edit_did_is_said_in_words() -> None:
     assert edit_sentence(ask("restore")) == "Restored out to what the op gave."
 
 
-def test_an_edit_of_a_whole_channel_takes_no_index() -> None:
-    assert ask("zero_channel", "2", index="ignored").index == ""
+def test_numbers_may_be_expressions_that_the_engine_reads() -> None:
+    assert ask("add_noise", "out.std()").value == "out.std()"
+    assert ask("clamp", "a.min()", "1").value == "a.min()"
+    assert ask("zero_channel", "2", "-1", "0").other == "-1"
 
 
 def test_skipping_with_a_value_needs_one() -> None:

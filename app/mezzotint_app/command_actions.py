@@ -12,7 +12,7 @@ from mezzotint_app.state.app_state import AppState
 
 __all__ = ["MENUS", "CommandActions"]
 
-MENUS = ("File", "Edit", "Run", "View", "Help")
+MENUS = ("File", "Edit", "Run", "Debug", "View", "Help")
 
 
 class CommandActions:

@@ -11,6 +11,8 @@ from mezzotint_app.commands import Command, CommandTable
 from mezzotint_app.dock_area import DockArea, Panel
 from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import theme_manager
+from mezzotint_app.opdebug import debug_commands, open_trace
+from mezzotint_app.opdebug.debug_layout import DebugLayout
 from mezzotint_app.panels import gallery_commands, generate_commands, open_files, queue_commands
 from mezzotint_app.panels.about_dialog import AboutDialog
 from mezzotint_app.panels.canvas_panel import CanvasPanel
@@ -67,9 +69,12 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.notices)
+        above = QVBoxLayout()
+        layout.addLayout(above)
         layout.addWidget(self.docks.manager, 1)
         self.setCentralWidget(middle)
         self.setStatusBar(EngineStatusBar(state, self))
+        self.debug = DebugLayout(state, self.docks, above, self)
 
         self.commands = CommandTable()
         for commands in (
@@ -77,6 +82,8 @@ class MainWindow(QMainWindow):
             window_commands(self),
             queue_commands.COMMANDS,
             gallery_commands.COMMANDS,
+            debug_commands.COMMANDS,
+            open_trace.COMMANDS,
             open_files.COMMANDS,
             self._panel_commands(),
         ):
@@ -116,7 +123,10 @@ class MainWindow(QMainWindow):
         self.docks.go_to_next(by)
 
     def reset_layout(self) -> None:
-        self.docks.reset()
+        if self.debug.is_open:
+            self.debug.reset()
+        else:
+            self.docks.reset()
 
     def dismiss(self) -> None:
         if self.notices.current is not None:
@@ -145,8 +155,14 @@ class MainWindow(QMainWindow):
     def _add_panel_menu(self, view: QMenu) -> None:
         view.addSeparator()
         panels = view.addMenu(icon("window"), "Panels")
-        for dock in self.docks.docks.values():
-            panels.addAction(dock.toggleViewAction())
+
+        def refresh() -> None:
+            panels.clear()
+            for key in self.debug.keys if self.debug.is_open else [panel.key for panel in self.docks.panels]:
+                panels.addAction(self.docks.docks[key].toggleViewAction())
+
+        panels.aboutToShow.connect(refresh)
+        refresh()
 
     def _on_setting(self, name: str) -> None:
         if name == "theme":
@@ -172,6 +188,7 @@ class MainWindow(QMainWindow):
         if answer == "stop" and self.state.engine.is_connected:
             self.state.runs.cancel_all()
             self.state.engine.stop_engine()
+        self.debug.save()
         save_layout(self._layout_path, self, self.docks.manager)
         self.state.close()
         event.accept()

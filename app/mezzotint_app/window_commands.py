@@ -109,7 +109,7 @@ def window_commands(window: MainWindow) -> tuple[Command, ...]:
         Command(
             "view.full_screen",
             "Full screen",
-            "F11",
+            "Ctrl+F11",
             "fit",
             lambda _s: window.toggle_full_screen(),
             menu="View",
@@ -146,6 +146,15 @@ def window_commands(window: MainWindow) -> tuple[Command, ...]:
             lambda _s: window.open_palette(),
             menu="Help",
             help="All commands with their keys",
+        ),
+        Command(
+            "debug_view.toggle",
+            "Open or close the debugger",
+            "Ctrl+Shift+D",
+            "bug",
+            lambda _s: window.debug.toggle(),
+            menu="Debug",
+            help="The run is left as it is",
         ),
         Command("help.about", "About Mezzotint", "", "about", lambda _s: window.open_about(), menu="Help"),
     )

@@ -182,6 +182,14 @@ QTabBar::tab:focus { color: $accent; }
 QProgressBar { background: $border; border: none; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: $accent; border-radius: 2px; }
 
+QFrame[role="debug_bar"] { background: $surface; border: none; border-bottom: 1px solid $border; }
+QToolButton[role="rung"] {
+    padding: 1px 8px; min-height: 16px; border: 1px solid transparent; font-size: ${small}pt;
+}
+QToolButton[role="rung"]:checked { border-color: $accent; background: $accent_soft; }
+QToolButton[role="rung"]:focus { border: 2px solid $focus; padding: 0 7px; }
+QPlainTextEdit[role="plain"] { border: none; border-bottom: 1px solid $border; border-radius: 0; }
+QPlainTextEdit[role="plain"]:focus { border: 2px solid $focus; padding: 2px 5px; }
 QFrame[role="card"] { background: $raised; border: 1px solid $border; border-radius: ${radius}px; }
 QFrame[role="line"] { background: $border; border: none; max-height: 1px; min-height: 1px; }
 QFrame[role="notice"] { background: $accent_soft; border: none; border-bottom: 1px solid $border; }

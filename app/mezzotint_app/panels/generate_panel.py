@@ -11,6 +11,7 @@ from mezzotint_app.look.theme import SPACING
 from mezzotint_app.look.widgets.field_error import FieldError
 from mezzotint_app.look.widgets.segmented_choice import SegmentedChoice
 from mezzotint_app.look.widgets.text_label import text_label
+from mezzotint_app.opdebug.debug_commands import BREAK, DEBUG
 from mezzotint_app.panels.choice_field import DeviceField, DtypeField, SchedulerField
 from mezzotint_app.panels.command_button import command_button, command_push_button, run_command
 from mezzotint_app.panels.generate_commands import CANCEL, GENERATE, PAUSE, followed_run
@@ -159,12 +160,16 @@ class GeneratePanel(QWidget):
     def _build_bottom(self) -> QWidget:
         bottom = QWidget(self)
         self.generate_button = command_push_button(GENERATE, self._state, "primary", bottom)
+        self.debug_button = command_push_button(DEBUG, self._state, "", bottom)
+        self.break_button = command_button(BREAK, self._state, bottom)
         self.pause_button = command_button(PAUSE, self._state, bottom)
         self.cancel_button = command_button(CANCEL, self._state, bottom)
         self._reason = text_label("", "small", bottom, wraps=True)
         row = QHBoxLayout()
         row.setSpacing(SPACING // 2)
         row.addWidget(self.generate_button, 1)
+        row.addWidget(self.debug_button)
+        row.addWidget(self.break_button)
         row.addWidget(self.pause_button)
         row.addWidget(self.cancel_button)
         layout = QVBoxLayout(bottom)
@@ -211,6 +216,9 @@ class GeneratePanel(QWidget):
         blocker = self._state.generate.blocker()
         self.generate_button.setEnabled(not blocker)
         self.generate_button.setAccessibleDescription(blocker)
+        self.debug_button.setEnabled(not blocker)
+        self.debug_button.setAccessibleDescription(blocker)
+        self.break_button.setEnabled(BREAK.enabled(self._state))
         # also what stands at its field: that may be scrolled out of view
         self._reason.setText(blocker)
         self._reason.setVisible(bool(blocker))

@@ -132,6 +132,8 @@ class QueueDelegate(QStyledItemDelegate):
         place = self._model.place_in_queue(run.run_id)
         text = run.state if place == 0 else "next" if place == 1 else f"#{place}"
         color, ground = COLORS[run.state]
+        if self._model.standing(run) and run.state == "running":
+            text, (color, ground) = "stopped", COLORS["paused"]
         width = self._small_metrics.horizontalAdvance(text) + (2 * SPACING if ground else 0)
         box = QRect(inner.right() - width + 1, inner.top(), width, self._small_px + 2)
         if ground:

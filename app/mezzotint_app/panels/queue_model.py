@@ -80,6 +80,10 @@ class QueueModel(QAbstractListModel):
     def progress_of(self, run: RunRecord) -> Any:
         return self._runs.progress(run.run_id)
 
+    def standing(self, run: RunRecord) -> str:
+        """Where a run stands in the op debugger, as a sentence; "" while it goes on."""
+        return self._runs.standing(run.run_id)
+
     def rebuild(self) -> None:
         """Bring the rows in line with the runs, with as little change as can be."""
         self._pacer.stop()
@@ -183,7 +187,7 @@ class QueueModel(QAbstractListModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return run_title(run)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{run_title(run)}, {run.state}"
+            return f"{run_title(run)}, {'stopped in the debugger' if self.standing(run) else run.state}"
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
             return f"{run_title(run)}\n{self.state_line(run)}"
         return None
@@ -191,6 +195,8 @@ class QueueModel(QAbstractListModel):
     def state_line(self, run: RunRecord) -> str:
         """One sentence on how the run stands: progress, place, or how it ended."""
         progress = self._runs.progress(run.run_id)
+        if run.state in ("running", "paused") and (standing := self.standing(run)):
+            return standing
         if run.state == "running" and progress is not None:
             return progress_text(progress)
         if run.state == "paused" and progress is not None:

@@ -91,6 +91,7 @@ class EngineStatusBar(QStatusBar):
         active = state.runs.active()
         run = active[0] if active else None
         worker = engine.worker_of(run.run_id if run is not None else "")
+        standing = state.runs.standing(run.run_id) if run is not None else ""
         silent = [w for w in engine.workers.values() if w.state == "not_answering"]
         title = ENGINE_TITLES[engine.connection]
         icon_name, color = ENGINE_LOOKS[engine.connection]
@@ -100,6 +101,8 @@ class EngineStatusBar(QStatusBar):
             title, icon_name, color = "Worker starting…", "spinner", "muted"
         elif engine.is_connected and run is not None:
             title = {"paused": "Paused", "stopping": "Stopping…"}.get(run.state, "Engine running")
+            if standing:
+                title, icon_name, color = "Stopped in the debugger", "hand", "warning"
         if (title, icon_name, color) != self._look:
             self._look = (title, icon_name, color)
             self.engine.setText(title)
@@ -121,10 +124,10 @@ class EngineStatusBar(QStatusBar):
         progress = state.runs.progress(run.run_id) if run is not None else None
         self.run_bar.setVisible(run is not None)
         if progress is not None:
-            self.run_text.setText(progress_text(progress))
+            self.run_text.setText(standing or progress_text(progress))
             self.run_bar.show_progress(progress.phase, progress_part(progress))
         else:
-            self.run_text.setText("")
+            self.run_text.setText(standing)
             self.run_bar.show_progress("", 0.0)
 
     def _memory_text(self) -> str:

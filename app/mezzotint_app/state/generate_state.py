@@ -199,13 +199,17 @@ class GenerateState(QObject):
             self.roll_seed()
         spec = runnable_spec(self.draft)
         self.last_seed = spec.seed
+        self.submit_spec(spec, debug)
+        if self.seed_mode == "next":
+            self.set(seed=(spec.seed + spec.count) % (MAX_SEED + 1))
+
+    def submit_spec(self, spec: GenerateSpec, debug: DebugPlan | None = None) -> None:
+        """Queue a job as it is given; the form is left as it is."""
 
         def accepted(reply: m.JobsSubmitted) -> None:
             self.submitted.emit(list(reply.run_ids))
 
         self._client.call(m.SubmitJobs(specs=(spec,), debug=debug), accepted, self._told)
-        if self.seed_mode == "next":
-            self.set(seed=(spec.seed + spec.count) % (MAX_SEED + 1))
 
     def _told(self, error: MezzotintError) -> None:
         self._notices.show_error(error)

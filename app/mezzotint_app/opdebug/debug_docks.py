@@ -1,0 +1,47 @@
+"""Which docks the debugger has, and where they lie by default. Another one is one line in `DOCKS`.
+
+This module is imported when the debugger is opened for the first time, and no earlier: what it imports costs
+the start of the window nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtWidgets import QWidget
+
+from mezzotint_app.opdebug.breakpoints_panel import BreakpointsPanel
+from mezzotint_app.opdebug.console_panel import ConsolePanel
+from mezzotint_app.opdebug.watch_panel import WatchPanel
+from mezzotint_app.state.app_state import AppState
+
+__all__ = ["DOCKS", "OTHERS", "DebugDock"]
+
+
+@dataclass(frozen=True)
+class DebugDock:
+    """`place`: left, centre, below, right or right_below; docks of one place are tabs, in this order."""
+
+    key: str
+    title: str
+    icon: str
+    place: str
+    make: Callable[[AppState], QWidget]
+
+
+DOCKS: tuple[DebugDock, ...] = (
+    DebugDock("console", "Console", "console", "below", ConsolePanel),
+    DebugDock("watches", "Watches", "eye", "right_below", WatchPanel),
+    DebugDock("breakpoints", "Breakpoints", "breakpoint", "right_below", BreakpointsPanel),
+)
+
+# Where the window's other panels lie while the debugger is open: as further tabs.
+OTHERS = {
+    "generate": "left",
+    "canvas": "centre",
+    "plots": "below",
+    "log": "below",
+    "queue": "right_below",
+    "gallery": "right_below",
+}

@@ -1,0 +1,34 @@
+"""How the debugger stands, in one sentence."""
+
+from __future__ import annotations
+
+from mezzotint_app.state.app_state import AppState
+from mezzotint_sdk.records import FINAL_STATES
+
+__all__ = ["debug_sentence"]
+
+
+def debug_sentence(state: AppState) -> tuple[str, str, str]:
+    """The sentence, the name of an icon, and its colour (a field of the theme)."""
+    debug, run = state.debug, state.debug.run
+    stop = debug.stop
+    if stop is not None:
+        sentence = stop.message
+        if stop.looking_back:
+            sentence += " A look back: nothing can be changed here."
+        if stop.ran > stop.shown:
+            missed = stop.ran - stop.shown
+            sentence += f" {missed:,} of {stop.ran:,} ops were not recorded."
+        is_bad = stop.reason in ("exception", "out_of_memory")
+        return sentence, "error" if is_bad else "hand", "danger" if is_bad else "warning"
+    if debug.arming:
+        return "The run stops at its next step…", "spinner", "muted"
+    if debug.armed:
+        return "The run goes on under the debugger.", "play", "accent"
+    if run is not None and run.state in FINAL_STATES:
+        return f"The run has ended: {run.state}.", "check" if run.state == "finished" else "info", "muted"
+    if run is not None:
+        return "The run goes on without the debugger.", "play", "muted"
+    if state.trace.is_file:
+        return "A recorded trace; there is no run behind it.", "list", "muted"
+    return "Press Debug (F5) to start a run, or Break to stop one that is going.", "bug", "muted"

@@ -20,7 +20,8 @@ WORDS: dict[FileKind, tuple[str, str]] = {
     "settings": ("sliders", "Drop to use the settings of this picture"),
     "picture": ("image", "Drop to start from this picture"),
     "prompts": ("list", "Drop to queue a job for each line"),
-    "": ("warning", "Only pictures and text files can be dropped here"),
+    "trace": ("list", "Drop to open this trace"),
+    "": ("warning", "Only pictures, text files and traces can be dropped here"),
 }
 
 

@@ -1,4 +1,4 @@
-"""What the window does with files that are dropped on it or opened: settings, a picture to start, prompts."""
+"""What the window does with files dropped on it or opened: settings, a picture to start, prompts, a trace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from mezzotint_app.state.restore_settings import offer_as_start, restore_setting
 
 __all__ = ["COMMANDS", "FileKind", "file_kind", "open_files"]
 
-FileKind = Literal["settings", "picture", "prompts", "folder", ""]
+FileKind = Literal["settings", "picture", "prompts", "trace", "folder", ""]
 
 PICTURES = (".jpg", ".jpeg", ".webp")
 TEXTS = (".txt", ".text", ".prompts", ".list", ".md")
+TRACE = ".mzt"
 
 
 def file_kind(path: str) -> FileKind:
@@ -30,7 +31,7 @@ def file_kind(path: str) -> FileKind:
         return "picture"
     if suffix in TEXTS:
         return "prompts"
-    return ""
+    return "trace" if suffix == TRACE else ""
 
 
 def open_files(state: AppState, paths: Sequence[str]) -> None:
@@ -39,7 +40,8 @@ def open_files(state: AppState, paths: Sequence[str]) -> None:
     if not usable:
         name = Path(paths[0]).name if paths else "The file"
         state.notices.show(
-            "warning", f"{name} is neither a picture (PNG, JPEG, WebP) nor a text file (.txt) with prompts."
+            "warning",
+            f"{name} is no picture (PNG, JPEG, WebP), no text file (.txt) with prompts and no trace (.mzt).",
         )
         return
     path = usable[0]
@@ -56,6 +58,8 @@ def open_files(state: AppState, paths: Sequence[str]) -> None:
         case "picture":
             sentence = f"{Path(path).name} is not a PNG picture, so it carries no settings."
             offer_as_start(state, path, sentence)
+        case "trace":
+            state.trace.open_file(path)
         case _:
             offer_prompts(state, path)
 

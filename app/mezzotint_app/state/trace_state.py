@@ -57,6 +57,7 @@ class TraceState(QObject):
         self._is_choosing = False
         self._read_again = False
         self._seen_bytes = -1
+        self._lead_to = -1  # op that the user is led to once the trace is read
         self._snapshot = EMPTY
         self._shown: ShownOps = NOTHING
         self._inverse: np.ndarray | None = None
@@ -166,18 +167,33 @@ class TraceState(QObject):
             for number, site in enumerate(self.sites)
             if site.module == path or site.module.startswith(below)
         ]
-        self.op_wanted.emit(self.next_op(numbers, after))
+        self._lead_to_next(numbers, after, f"No op of {path or 'this place'} is in the trace.")
 
     def want_op_of_line(self, file: str, line: int, after: int) -> None:
         """Lead the user to the next op that a line of Python called."""
         numbers = [n for n, site in enumerate(self.sites) if site.line == line and site.file == file]
-        self.op_wanted.emit(self.next_op(numbers, after))
+        self._lead_to_next(numbers, after, f"No op of {Path(file).name}:{line} is in the trace.")
+
+    def _lead_to_next(self, sites: Sequence[int], after: int, sentence: str) -> None:
+        number = self.next_op(sites, after)
+        if number >= 0:
+            self.op_wanted.emit(number)
+        else:
+            self._notices.show("info", sentence)
 
     # --- opening -----------------------------------------------------------------------------------------
 
     def open_file(self, path: str) -> None:
         """Show a trace file, with or without a run or an engine behind it."""
         self._open(path, is_file=True)
+
+    def lead_to_op_in(self, path: str, op_number: int) -> None:
+        """Show a trace file, unless it is shown, and lead the user to one of its ops."""
+        if path != self.path:
+            self._lead_to = op_number
+            self.open_file(path)
+        else:
+            self.op_wanted.emit(op_number)
 
     def close_trace(self) -> None:
         """Show nothing."""
@@ -355,6 +371,9 @@ class TraceState(QObject):
             self._is_choosing = False
             self._shown, self._inverse = shown, None
             self.shown_changed.emit()
+            if self._lead_to >= 0 and shown.upto > self._lead_to:
+                wanted, self._lead_to = self._lead_to, -1
+                self.op_wanted.emit(wanted)
             if len(self._snapshot.rows) > shown.upto:
                 self._choose_more()
             self.status_changed.emit()

@@ -115,7 +115,7 @@ def test_a_text_file_becomes_a_question(
 
 def test_what_can_not_be_taken_is_said(app_state: AppState, tmp_path: Path) -> None:
     open_files(app_state, [str(tmp_path / "setup.exe")])
-    assert app_state.notices.notices[-1].sentence.startswith("setup.exe is neither a picture")
+    assert app_state.notices.notices[-1].sentence.startswith("setup.exe is no picture")
 
 
 def test_of_more_files_the_others_are_named(qtbot: Any, app_state: AppState, tmp_path: Path) -> None:
@@ -125,3 +125,16 @@ def test_of_more_files_the_others_are_named(qtbot: Any, app_state: AppState, tmp
     assert sentences[0] == "One file at a time: a.jpg was taken, the others were not."
     assert app_state.notices.notices[0].detail == "b.png"
     assert app_state.notices.notices[1].action_title == "Start from this picture"
+
+
+def test_a_dropped_trace_is_opened(
+    qtbot: Any, window: QMainWindow, app_state: AppState, tmp_path: Path
+) -> None:
+    target = DropTarget(window, app_state)
+    path = tmp_path / "run.mzt"
+    path.write_bytes(b"nothing")
+    enter(window, files(path))
+    assert target.overlay.kind == "trace"
+    with qtbot.waitSignal(app_state.trace.opened):
+        drop(window, files(path))
+    qtbot.waitUntil(lambda: app_state.trace.path == "")

@@ -16,6 +16,7 @@ seen;
 from __future__ import annotations
 
 import threading
+from array import array
 from collections.abc import Callable
 from time import perf_counter_ns
 from types import CodeType
@@ -57,6 +58,10 @@ class OpEvent:
         "swaps",
     )
     stack: tuple[ModuleInfo, CodeType, int, bool]  # module, code, instruction, whether in backward
+
+    @property
+    def in_place(self) -> bool:
+        return bool(traits_of(self.func).flags & OpFlags.IN_PLACE)
 
     def __init__(
         self,
@@ -138,6 +143,7 @@ class OpCapture(TorchDispatchMode):
         self._places = SourcePlaces()
         self._sites: dict[Any, int] = {}
         self._rows: list[Row] = []
+        self.modules_of_ops = array("I")  # the module's index of each recorded op
         self._ids: dict[int, int] = {}
         self._next_id = 1
         self._threads: dict[int, int] = {}
@@ -223,6 +229,7 @@ class OpCapture(TorchDispatchMode):
                 flags |= OpFlags.BACKWARD
             sample = self._sample(number, inputs, outputs, flags) if self.statistics else None
             if self.recording:
+                self.modules_of_ops.append(module.index)
                 thread = self._threads.get(threading.get_ident())
                 if thread is None:
                     thread = self._threads.setdefault(threading.get_ident(), len(self._threads))

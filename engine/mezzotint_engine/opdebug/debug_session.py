@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -29,6 +29,7 @@ from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate, RestartRunError
 from mezzotint_engine.opdebug.ladder import Ladder
+from mezzotint_engine.opdebug.look_back import LookBack, PastMark, PastRecord, Rerun, denoiser_of
 from mezzotint_engine.opdebug.module_facts import is_compiled
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
@@ -42,7 +43,7 @@ from mezzotint_engine.opdebug.watches import WatchList
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_messages import DebugAnswered
 from mezzotint_sdk.debug_records import DebugPlan, Level, Place, StopReason
-from mezzotint_sdk.errors import CancelledRunError, InternalError
+from mezzotint_sdk.errors import BadInputError, CancelledRunError, InternalError
 from mezzotint_sdk.records import ArrayRef
 from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
 
@@ -51,6 +52,8 @@ __all__ = ["TRACE_FILE", "DebugHost", "DebugSession"]
 TRACE_FILE = "debug/trace.mzt"
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class DebugHost(Protocol):
@@ -72,6 +75,9 @@ class DebugHost(Protocol):
     def decode(self, latent: torch.Tensor) -> np.ndarray[Any, Any] | None:
         """The same by the model's own VAE."""
 
+    def prompt_tokens(self) -> tuple[str, ...]:
+        """Of the text encoder, as labels; empty where they are not known."""
+
 
 class DebugSession:
     """See the module. `trace` is where the ops are recorded."""
@@ -85,7 +91,12 @@ class DebugSession:
         self.gate = Gate()
         self.stepper = Stepper()
         self.watches = WatchList(self._watched)
-        self.ladder = Ladder(self._moved)
+        self.ladder = Ladder(self._moved, self._picture_begins)
+        self.past = PastRecord()
+        self.denoiser: nn.Module | None = None
+        self.denoiser_forward: Callable[..., Any] | None = None
+        self._denoiser_hook: Any = None
+        self._rerun: Rerun | None = None
         self.modules = ModuleStack({})
         self.standing: Standstill | None = None
         self.touched = False
@@ -104,11 +115,10 @@ class DebugSession:
         self._stop_lock = threading.RLock()
         self._stops = 0
         self._stopped_by_user = False
+        self.looking_back = False
         self._failed_errors: set[int] = set()
         self._job_thread = 0
         self.level: Level = "op"  # at which the user last stepped
-        self.looking_back = False
-        self.back_refused = "This kind of run can't be executed again up to an earlier op."
         # of OpObserver
         self.wants_each = False
         self.wants_before = False
@@ -129,7 +139,13 @@ class DebugSession:
         self._models = dict(models)
         self._job_thread = threading.get_ident()
         self.modules = ModuleStack(self._models)
+        self.denoiser = denoiser_of(self._models)
+        self.denoiser_forward = self.denoiser.forward if self.denoiser is not None else None
         self.boundary()
+
+    def use_rerun(self, rerun: Rerun) -> None:
+        """How the job executes its present picture again; without it there is no stepping back."""
+        self._rerun = rerun
 
     def want(self, plan: DebugPlan) -> None:
         """Any thread: be armed (or have another plan) from the next boundary on."""
@@ -148,8 +164,11 @@ class DebugSession:
         self._refresh()
 
     def boundary(self) -> None:
-        """Between two steps, outside of any op. Raises CancelledRunError."""
+        """Between two steps, outside of any op. Nothing before the models are there. Raises
+        CancelledRunError."""
         self.gate.check()
+        if not self._job_thread:
+            return
         with self._lock:
             wanted, self._wanted = self._wanted, None
             unwanted, self._unwanted = self._unwanted, False
@@ -226,9 +245,25 @@ class DebugSession:
             self.trace.parent.mkdir(parents=True, exist_ok=True)
             self._recorder = OpRecorder(TraceWriter(self.trace, self._header))
             self._capture = OpCapture(self, self.modules)
-            self._moved(self.ladder.mark())
+            self._moved_to(self.ladder.mark())
+            self._keep_outputs()
         self._refresh()
         self.host.report(dm.Armed(trace=str(self.trace), note=self._note_on_compiled()))
+
+    def _keep_outputs(self) -> None:
+        """What the denoiser gives from now on: a look back needs not compute it again."""
+        if self.denoiser is None or self._denoiser_hook is not None:
+            return
+        self.past.outputs_complete = not self.past.marks
+
+        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            if self.looking_back:
+                return
+            with _disable_current_modes():
+                copies = {id(one): one.detach().clone() for one in tensors_of(output)}
+                self.past.outputs.append(replaced(output, copies))
+
+        self._denoiser_hook = self.denoiser.register_forward_hook(keep)
 
     def _note_on_compiled(self) -> str:
         compiled = [info.path for info, module in self.modules.known() if is_compiled(module)]
@@ -239,6 +274,9 @@ class DebugSession:
 
     def _take_off(self) -> None:
         self._unhook_borders()
+        if self._denoiser_hook is not None:
+            self._denoiser_hook.remove()
+            self._denoiser_hook = None
         self._leave_mode()
         if self._capture is not None:
             self._capture.flush()
@@ -308,7 +346,18 @@ class DebugSession:
     def _tests_for(self, site: OpSite) -> tuple[BreakpointTest, ...]:
         return tuple(test for test in self.book.op_tests if test.may_match_site(site))
 
+    def _picture_begins(self, mark: LadderMark) -> None:
+        self.past = PastRecord()
+        self._moved_to(mark)
+
     def _moved(self, mark: LadderMark) -> None:
+        past = self.past
+        if self._capture is None:
+            past.first_known = len(past.marks) + 1
+        past.marks.append(PastMark(mark, self.op_count, len(past.outputs)))
+        self._moved_to(mark)
+
+    def _moved_to(self, mark: LadderMark) -> None:
         if self._capture is not None and self._recorder is not None:
             self._capture.mark = self._recorder.mark(mark)
             self._capture.recording = self._recording
@@ -368,7 +417,7 @@ class DebugSession:
 
     def op_ran(self, event: OpEvent) -> Any:
         place = self.ladder.place_of_op(event)
-        here = self._here(place, self.modules.depth)
+        here = self.here(place, self.modules.depth)
         if self.watches:
             self.watches.at_op(self._names(event), self._sites[event.site], here)
         if self.stepper.at_op(here):
@@ -417,7 +466,7 @@ class DebugSession:
         self._refresh()
         return hit.stop
 
-    def _here(self, place: Place, depth: int) -> Here:
+    def here(self, place: Place, depth: int) -> Here:
         return Here(
             op_number=place.op_number,
             phase=place.phase,
@@ -479,7 +528,7 @@ class DebugSession:
     def _at_border(self, info: ModuleInfo, depth: int, inputs: Any, output: Any, entering: bool) -> Any:
         ladder = self.ladder
         place = ladder.place_of_border(info, self.op_count, "", 0, entering)
-        here = self._here(place, depth)
+        here = self.here(place, depth)
         stepped = self.stepper.at_enter(here) if entering else self.stepper.at_exit(here)
         found: BreakpointTest | None = None
         ins, outs = tensors_of(inputs), tensors_of(output)
@@ -506,18 +555,8 @@ class DebugSession:
     def _stop_at_op(self, event: OpEvent, reason: StopReason, test: BreakpointTest | None) -> bool:
         """Stand at an op. What was edited is in `event.out` afterwards; True where the op is to be
         skipped."""
-        place = self.ladder.place_of_op(event)
-        frame = _frame_of_caller()
-        still = Standstill(
-            session=self,
-            place=place,
-            here=self._here(place, self.modules.depth),
-            ins=list(event.inputs),
-            outs=list(event.outputs),
-            frame=frame,
-            names=self._names(event),
-            event=event,
-        )
+        still = self._standstill_of(event, self.modules.depth, None)
+        place = still.place
         detail = ""
         if event.error is not None:
             detail = "".join(traceback.format_exception(event.error))
@@ -560,7 +599,7 @@ class DebugSession:
         still = Standstill(
             session=self,
             place=place,
-            here=self._here(place, depth),
+            here=self.here(place, depth),
             ins=ins,
             outs=outs,
             frame=frame,
@@ -585,7 +624,7 @@ class DebugSession:
             still = Standstill(
                 session=self,
                 place=place,
-                here=self._here(place, self.modules.depth),
+                here=self.here(place, self.modules.depth),
                 ins=[],
                 outs=[],
                 frame=frame,
@@ -610,7 +649,7 @@ class DebugSession:
             still = Standstill(
                 session=self,
                 place=place,
-                here=self._here(place, self.modules.depth),
+                here=self.here(place, self.modules.depth),
                 ins=[],
                 outs=[],
                 frame=frame,
@@ -625,31 +664,15 @@ class DebugSession:
     def _stand(
         self, still: Standstill, reason: StopReason, message: str, test: BreakpointTest | None, detail: str
     ) -> None:
-        """Tell of the stop, wait, and go on as was planned meanwhile."""
-        with self._stop_lock, ExitStack() as left:
-            self.gate.check()
-            self.stepper.clear()
-            self._stops += 1
-            if self._capture is not None:
-                self._capture.flush()
-            if self._recorder is not None:
-                self._recorder.flush()
-            if self.book.take_changed():
-                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
-            for number, sentence in self.book.take_failures():
-                self.host.report(dm.Printed(text=sentence, breakpoint_id=number))
-            before, self.standing = self.standing, still
-            left.callback(setattr, self, "standing", before)
-            stop = still.begin(self._stops, reason, message, test.breakpoint_id if test else 0, detail)
-            left.enter_context(self.host.paused())
-            self.host.report(dm.Stopped(stop=stop, latent=self._latent_picture()))
-            try:
-                self.gate.wait()
-            finally:
-                self.host.report(dm.WentOn(stop_id=stop.stop_id))
-                still.end()
-            if self.book.take_changed():
-                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
+        """Tell of the stop, wait, look back as often as is asked, and go on as was planned meanwhile."""
+        with self._stop_lock:
+            number = test.breakpoint_id if test else 0
+            while True:
+                self._wait(still, reason, message, number, detail)
+                if still.back_to is None:
+                    break
+                self._look_back(still)
+            still.end()
         if still.restart:
             raise RestartRunError
         if still.cancelled:
@@ -664,8 +687,154 @@ class DebugSession:
             self._unhook_borders()
             self._enter_mode(self._capture)
 
-    def _latent_picture(self) -> ArrayRef | None:
-        latent = self.ladder.latent
+    def _wait(
+        self, still: Standstill, reason: StopReason, message: str, breakpoint_id: int, detail: str
+    ) -> None:
+        with ExitStack() as left:
+            self.gate.check()
+            if still.past is None:
+                self.stepper.clear()
+            self._stops += 1
+            if self._capture is not None:
+                self._capture.flush()
+            if self._recorder is not None:
+                self._recorder.flush()
+            if self.book.take_changed():
+                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
+            for number, sentence in self.book.take_failures():
+                self.host.report(dm.Printed(text=sentence, breakpoint_id=number))
+            before, self.standing = self.standing, still
+            left.callback(setattr, self, "standing", before)
+            stop = still.begin(self._stops, reason, message, breakpoint_id, detail)
+            left.enter_context(self.host.paused())
+            ladder = self.ladder if still.past is None else still.past.ladder
+            self.host.report(dm.Stopped(stop=stop, latent=self._latent_picture(ladder.latent)))
+            try:
+                self.gate.wait()
+            finally:
+                self.host.report(dm.WentOn(stop_id=stop.stop_id))
+            if self.book.take_changed():
+                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
+
+    # --- stepping back -------------------------------------------------------------------------------------------
+
+    def back_refused(self) -> str:
+        """Why there is no stepping back here, as a sentence; "" where there is."""
+        if self._rerun is None:
+            return "This kind of run can't be executed again up to an earlier op."
+        if self._capture is None or not self._capture.modules_of_ops:
+            return "No op has been recorded yet, so there is none to step back to."
+        return ""
+
+    def back_target(self, resume: dm.Resume, present: int) -> int:
+        """The op that a step back leads to. Raises BadInputError."""
+        if refused := self.back_refused():
+            raise BadInputError(refused)
+        target = resume.op_number
+        if target < 0:
+            target = self._earlier(resume.level, present, max(1, resume.count))
+        if target >= present:
+            raise BadInputError(f"Op {target} is not before this one ({present}).")
+        if target < 0:
+            raise BadInputError("There is no earlier op of that kind.")
+        self.past.anchor(target)  # raises where it can't be reached
+        return target
+
+    def _earlier(self, level: Level, present: int, count: int) -> int:
+        if level == "module" and self._capture is not None:
+            owners = self._capture.modules_of_ops
+            target = min(present, len(owners)) - 1
+            for _ in range(count):
+                owner = owners[target] if target >= 0 else 0
+                while target > 0 and owners[target - 1] == owner:
+                    target -= 1
+                if target == present:
+                    break
+                present, target = target, target if count == 1 else target - 1
+            return target
+        if level in ("step", "phase"):
+            known = self.past.marks[self.past.first_known :]
+            kinds = [mark.op_number for mark in known if level == "step" or mark.mark.step < 0]
+            earlier = sorted({number for number in kinds if number < present})
+            return earlier[-min(count, len(earlier))] if earlier else -1
+        if level == "run":
+            return self.past.marks[self.past.first_known].op_number if self.past.marks else -1
+        return present - count
+
+    def _look_back(self, still: Standstill) -> None:
+        """On the thread that stands, below its stop. What goes wrong there is told, and the run is not
+        touched."""
+        target, still.back_to = still.back_to, None
+        assert target is not None
+        assert self._rerun is not None
+        before, self.looking_back = self.looking_back, True
+        try:
+            with _disable_current_modes():
+                LookBack(self, self.past, self._rerun, self.op_count).run(target)
+        except CancelledRunError:
+            raise
+        except Exception as error:
+            self._own_failure(error, target)
+        finally:
+            self.looking_back = before
+
+    def peek(self, op_number: int, work: Callable[[Standstill], T]) -> T:
+        """`work` at an earlier op, which is executed again for it. On the thread that stands; raises
+        BadInputError."""
+        if refused := self.back_refused():
+            raise BadInputError(refused)
+        assert self._rerun is not None
+        self.past.anchor(op_number)
+        found: list[T] = []
+        failed: list[Exception] = []
+        look = LookBack(self, self.past, self._rerun, self.op_count)
+
+        def at(event: OpEvent) -> None:
+            still = self._standstill_of(event, self.modules.depth, look)
+            try:
+                found.append(work(still))
+            except Exception as error:  # to be raised where it was asked for, not inside of the model
+                failed.append(error)
+            still.end()
+
+        before, self.looking_back = self.looking_back, True
+        try:
+            with _disable_current_modes():
+                look.peek(op_number, at)
+        finally:
+            self.looking_back = before
+        if failed:
+            raise failed[0]
+        if not found:
+            raise BadInputError(f"Op {op_number} was not met when the picture was executed again.")
+        return found[0]
+
+    def _standstill_of(self, event: OpEvent, depth: int, look: LookBack | None) -> Standstill:
+        ladder = self.ladder if look is None else look.ladder
+        place = ladder.place_of_op(event)
+        return Standstill(
+            session=self,
+            place=place,
+            here=self.here(place, depth),
+            ins=list(event.inputs),
+            outs=list(event.outputs),
+            frame=_frame_of_caller(),
+            names=self._names(event),
+            event=event,
+            past=look,
+        )
+
+    def stand_in_the_past(self, look: LookBack, event: OpEvent) -> None:
+        """At an op of a second execution."""
+        still = self._standstill_of(event, self.modules.depth, look)
+        look.stepper.clear()
+        self._wait(still, "step", f"Looking back at {still.place.op}.", 0, "")
+        still.end()
+        if still.cancelled:
+            self._stopped_by_user = True
+            raise CancelledRunError("The run was stopped in the debugger.")
+
+    def _latent_picture(self, latent: object) -> ArrayRef | None:
         if not isinstance(latent, torch.Tensor):
             return None
         try:

@@ -16,10 +16,17 @@ __all__ = ["Ladder"]
 
 
 class Ladder:
-    """`on_change` is called after each move, with the mark that ops belong to from then on."""
+    """`on_change` is called after each move within a picture, with the mark that ops belong to from then on,
+    and
+    `on_picture` when another one begins."""
 
-    def __init__(self, on_change: Callable[[LadderMark], None]) -> None:
+    def __init__(
+        self,
+        on_change: Callable[[LadderMark], None],
+        on_picture: Callable[[LadderMark], None] = lambda mark: None,
+    ) -> None:
         self._on_change = on_change
+        self._on_picture = on_picture
         self.phase = ""
         self.step, self.steps = -1, 0
         self.image, self.images = 0, 1
@@ -49,8 +56,9 @@ class Ladder:
 
     def enter_picture(self, image: int, images: int) -> None:
         self.image, self.images = image, images
+        self.phase = ""
         self.step, self.timestep, self.sigma, self.latent = -1, None, None, None
-        self._on_change(self.mark())
+        self._on_picture(self.mark())
 
     def mark(self) -> LadderMark:
         return LadderMark(

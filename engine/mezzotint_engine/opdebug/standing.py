@@ -5,27 +5,36 @@ All of it runs on the thread that stands, handed over through the gate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import torch
 from torch import Tensor
 
+from mezzotint_engine.opdebug.attention_maps import attention_of_call
 from mezzotint_engine.opdebug.capture import OpEvent
 from mezzotint_engine.opdebug.op_sites import arguments_text, traits_of
 from mezzotint_engine.opdebug.source_places import stack_of
 from mezzotint_engine.opdebug.stepper import Here
 from mezzotint_engine.opdebug.stop_facts import facts_of, stop_tensors
+from mezzotint_engine.opdebug.tensor_edit import edited, substituted
+from mezzotint_engine.opdebug.tensor_expression import TensorExpression
+from mezzotint_engine.opdebug.tensor_files import save_tensor
+from mezzotint_engine.opdebug.tensor_look import Lookers, look
 from mezzotint_sdk import debug_messages as dm
-from mezzotint_sdk.debug_records import Level, Place, SourceFrame, Stop, StopReason
+from mezzotint_sdk.debug_records import Level, Place, SourceFrame, Stop, StopReason, TensorFacts
 from mezzotint_sdk.errors import BadInputError
 from mezzotint_sdk.trace_records import OpFlags
 
 if TYPE_CHECKING:
     from mezzotint_engine.opdebug.debug_session import DebugSession
+    from mezzotint_engine.opdebug.look_back import LookBack
 
 __all__ = ["Standstill"]
+
+T = TypeVar("T")
 
 
 class Standstill:
@@ -46,6 +55,7 @@ class Standstill:
         entering: bool = False,
         post_mortem: bool = False,
         returned: object = None,
+        past: LookBack | None = None,
     ) -> None:
         self.session = session
         self.place, self.here = place, here
@@ -57,6 +67,8 @@ class Standstill:
         self.frames, self._frame_facts = stack_of(frame)
         self.swaps: dict[int, Tensor] = {}
         self.instead: Any = None
+        self.past = past  # the re-execution that this is a place of
+        self.back_to: int | None = None
         self.restart = False
         self.cancelled = False
         self.level: Level = "op"
@@ -91,8 +103,8 @@ class Standstill:
             recorded=session.op_count,
             shown=session.op_count,
             ran=session.op_count,
-            back_refused=session.back_refused,
-            looking_back=session.looking_back,
+            back_refused=session.back_refused(),
+            looking_back=self.past is not None,
             touched=session.touched,
             level=session.level,
         )
@@ -150,7 +162,7 @@ class Standstill:
         return self.event is not None and bool(traits_of(self.event.func).flags & OpFlags.IN_PLACE)
 
     def check_changeable(self) -> None:
-        if self.session.looking_back:
+        if self.past is not None:
             raise BadInputError(
                 "This is a look back; nothing can be changed in the past. Go on to the present."
             )
@@ -185,6 +197,7 @@ class Standstill:
                 f"'{name}' is {_kind(old)}, and what was given is {_kind(new)}; they must be the same."
             )
         key = name.strip()
+        self._remember(role, index, new)
         if self._in_place and role == "out":
             # it gives back what it was called with, whatever we hand on: so that itself is changed
             self._originals.setdefault(key, old.clone())
@@ -208,6 +221,7 @@ class Standstill:
         position = self._position(key)
         assert position is not None
         role, index = position
+        self._remember(role, index, None)
         if self._in_place and role == "out":
             with torch.no_grad():
                 self.outs[index].copy_(original)
@@ -217,6 +231,18 @@ class Standstill:
         self.swaps.pop(id(original), None)
         del self._originals[key]
         self._rename(role, index, original)
+
+    def _remember(self, role: str, index: int, new: Tensor | None) -> None:
+        """For a look back that passes here; `new` is None when it is restored."""
+        past, number = self.session.past, self.place.op_number
+        if self.event is not None:
+            edits = (past.edits if role == "out" else past.input_edits).setdefault(number, {})
+        else:
+            edits = past.border_edits.setdefault((number, self.place.module, self._entering), {})
+        if new is not None:
+            edits[index] = new
+        else:
+            edits.pop(index, None)
 
     def _rename(self, role: str, index: int, tensor: Tensor) -> None:
         name = facts_of(tensor, "", role).name
@@ -231,7 +257,7 @@ class Standstill:
         assert event is not None
         event.swaps[id(original)] = new
 
-    def skip(self, kind: str, value: str) -> None:
+    def skip(self, ask: dm.SkipOp) -> None:
         """Something else in the place of what the op gives. Raises BadInputError."""
         self.check_changeable()
         event = self.event
@@ -245,26 +271,56 @@ class Standstill:
             raise BadInputError("This op gives no tensor; there is nothing to put in its place.")
         for index, out in enumerate(list(self.outs)):
             name = "out" if index == 0 else f"outs[{index}]"
-            self.set_tensor(name, self._substitute(kind, value, out), f"skipped: {kind} {value}".strip())
+            given = substituted(ask, out, self.ins, self.names)
+            self.set_tensor(name, given, f"skipped {self.place.op}: {ask.kind} {ask.value}".strip())
 
-    def _substitute(self, kind: str, value: str, out: Tensor) -> Tensor:
-        if kind == "zeros":
-            return torch.zeros_like(out)
-        if kind == "identity":
-            for one in self.ins:
-                if one.shape == out.shape and one.dtype == out.dtype and one.device == out.device:
-                    return one.clone()
-            raise BadInputError(
-                f"No input has the shape of the output, {list(out.shape)}; put zeros or a value in its place."
+    def edit(self, ask: dm.EditTensor) -> None:
+        """Raises BadInputError."""
+        self.check_changeable()
+        if ask.kind == "restore":
+            self.restore(ask.name)
+            return
+        # the op's number seeds the noise: the same edit at the same place gives the same numbers
+        new = edited(self.tensor(ask.name), ask, self.names, seed=max(self.place.op_number, 0))
+        what = " ".join(word for word in (ask.kind, ask.value, ask.other) if word)
+        where = f"{ask.name}[{ask.index}]" if ask.index else ask.name
+        self.set_tensor(ask.name, new, f"edited {where}: {what}")
+
+    # --- looking
+
+    def value_of(self, name: str) -> tuple[Tensor, TensorFacts]:
+        """A tensor of the stop, or what an expression on its names gives. Raises BadInputError."""
+        position = self._position(name)
+        if position is not None:
+            role, index = position
+            tensor = self.ins[index] if role == "in" else self.outs[index]
+            return tensor, facts_of(tensor, name, "input" if role == "in" else "output")
+        value = TensorExpression(name).value(self.names)
+        if not isinstance(value, Tensor):
+            value = torch.as_tensor(value)
+        return value, facts_of(value, name, "input")
+
+    def look(self, ask: dm.LookAtTensor) -> dm.TensorShown:
+        """Raises BadInputError, OutOfMemoryError."""
+        tensor, facts = self.value_of(ask.name)
+        host = self.session.host
+        event = self.event
+        source = attention_of_call(event.func, event.args, event.kwargs) if event is not None else None
+        lookers = Lookers(decode_latent=host.decode, attention=source, tokens=host.prompt_tokens())
+        shown, array = look(tensor, facts, ask.view, lookers, self.names)
+        if array is not None:
+            ref = host.write_array(array)
+            note = shown.note or (
+                "There is no room to hand the values over; try again." if ref is None else ""
             )
-        from mezzotint_engine.opdebug.tensor_expression import TensorExpression
+            shown = msgspec.structs.replace(shown, array=ref, note=note)
+        return dm.TensorShown(look=shown)
 
-        given = TensorExpression(value).value(self.names)
-        if isinstance(given, Tensor):
-            return given.to(out.dtype)
-        if isinstance(given, bool | int | float):
-            return torch.full_like(out, given)
-        raise BadInputError(f"'{value}' is neither a number nor a tensor.")
+    def save(self, ask: dm.SaveTensor) -> dm.Saved:
+        """Raises BadInputError, NotFoundError, StorageError."""
+        tensor, _ = self.value_of(ask.name)
+        saved = save_tensor(tensor, ask.file, ask.name)
+        return dm.Saved(file=str(saved.file), nbytes=saved.nbytes)
 
     # --- what is asked here
 
@@ -275,16 +331,31 @@ class Standstill:
                 self.resume(ask)
                 self.session.gate.open()
             case dm.SkipOp():
-                self.skip(ask.kind, ask.value)
+                self.skip(ask)
+            case dm.EditTensor():
+                self.edit(ask)
+            case dm.LookAtTensor():
+                return self._at(ask.op_number, lambda still: still.look(ask))
+            case dm.SaveTensor():
+                return self._at(ask.op_number, lambda still: still.save(ask))
             case _:
                 raise BadInputError(f"This engine doesn't know {type(ask).__name__}.")
         return dm.Obeyed()
+
+    def _at(self, op_number: int, work: Callable[[Standstill], T]) -> T:
+        """`work` here, or at an earlier op, which is executed again for it."""
+        if op_number < 0 or op_number == self.place.op_number:
+            return work(self)
+        return self.session.peek(op_number, work)
 
     # --- how it goes on
 
     def resume(self, resume: dm.Resume) -> None:
         """Plan it; the gate is opened by the caller. Raises BadInputError."""
         session = self.session
+        if self.past is not None and resume.verb != "stop":
+            self.past.resume(resume, self.here, session.back_target)
+            return
         match resume.verb:
             case "restart":
                 self.restart = True
@@ -293,7 +364,7 @@ class Standstill:
             case "continue":
                 session.stepper.clear()
             case "back":
-                raise BadInputError(session.back_refused or "Stepping back is not possible here.")
+                self.back_to = session.back_target(resume, self.here.op_number)
             case _:
                 if self.post_mortem:
                     raise BadInputError(

@@ -7,6 +7,7 @@ scheduler per picture, and one picture a batch (another batch size may choose an
 
 from __future__ import annotations
 
+import copy
 import inspect
 import time
 from collections import deque
@@ -35,7 +36,10 @@ RATE_STEPS = 20  # steps per second are an average over the last so many
 
 
 class ImageGeneration:
-    """Draws the pictures of one spec with a loaded model. `spec` has device, dtype and threads resolved."""
+    """Draws the pictures of one spec with a loaded model. `spec` has device, dtype and threads resolved.
+
+    `apart`: while another generation with the same model stands still in the middle of a picture.
+    """
 
     def __init__(
         self,
@@ -44,12 +48,17 @@ class ImageGeneration:
         listener: RunListener,
         clock: PhaseClock,
         inputs_folder: Path,
+        *,
+        apart: bool = False,
     ) -> None:
         self._spec = spec
         self._model = model
         self._listener = listener
         self._clock = clock
         self._pipeline = model.pipeline(spec.mode)
+        if apart:
+            # what a call writes into its pipeline must not reach one that is in the middle of a call
+            self._pipeline = copy.copy(self._pipeline)
         self._arguments = self._fixed_arguments(inputs_folder)
         check_steps(make_scheduler(model.scheduler, spec.scheduler), spec.steps)
         self._index = 0

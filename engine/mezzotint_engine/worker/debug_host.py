@@ -17,6 +17,7 @@ from mezzotint_engine.pipelines.latent_preview import LatentPreview
 from mezzotint_engine.worker.control_thread import WorkerState
 from mezzotint_engine.worker.slot_wishes import SlotWishes
 from mezzotint_sdk.debug_messages import DebugReport, JobDebugged
+from mezzotint_sdk.job_spec import GenerateSpec
 from mezzotint_sdk.messages import FromWorker
 from mezzotint_sdk.records import ArrayRef
 
@@ -44,8 +45,12 @@ class WorkerDebugHost:
         self._preview: LatentPreview | None = None
         self._size = (0, 0)
         self._vae: Any = None
+        self._tokenizer: Any = None
+        self._prompt = ""
 
-    def use_model(self, folder: Path, family: str, pipeline: Any, width: int, height: int) -> None:
+    def use_model(self, folder: Path, family: str, pipeline: Any, spec: GenerateSpec) -> None:
+        width, height = spec.width, spec.height
+        self._tokenizer, self._prompt = getattr(pipeline, "tokenizer", None), spec.prompt
         vae = getattr(pipeline, "vae", None)
         self._vae, self._size = vae, (width, height)
         channels = getattr(getattr(vae, "config", None), "latent_channels", 0)
@@ -69,6 +74,18 @@ class WorkerDebugHost:
             return None
         first = latent[0] if latent.ndim == 4 else latent
         return self._preview.picture(first.detach().float().cpu().numpy(), *self._size)
+
+    def prompt_tokens(self) -> tuple[str, ...]:
+        if self._tokenizer is None:
+            return ()
+        found = self._tokenizer(
+            self._prompt,
+            padding="max_length",
+            max_length=self._tokenizer.model_max_length,
+            truncation=True,
+        )
+        words = self._tokenizer.convert_ids_to_tokens(found.input_ids)
+        return tuple(str(word) for word in words)
 
     def decode(self, latent: torch.Tensor) -> np.ndarray[Any, Any] | None:
         """By the model's own autoencoder; float latents of shape (channels, height, width) or with a

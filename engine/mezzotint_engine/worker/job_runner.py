@@ -18,6 +18,7 @@ from mezzotint_engine.models.model_families import family_of
 from mezzotint_engine.models.residency import ModelResidency, release_memory
 from mezzotint_engine.opdebug.debug_session import DebugSession
 from mezzotint_engine.opdebug.gate import RestartRunError
+from mezzotint_engine.opdebug.ladder import Ladder
 from mezzotint_engine.phases import PhaseClock
 from mezzotint_engine.pipelines.image_generation import ImageGeneration
 from mezzotint_engine.worker.control_thread import WorkerState
@@ -26,6 +27,7 @@ from mezzotint_engine.worker.devices import list_devices, resolved_spec
 from mezzotint_engine.worker.failure_sentences import explain
 from mezzotint_engine.worker.job_control import JobControl
 from mezzotint_engine.worker.job_events import JobEvents
+from mezzotint_engine.worker.look_listener import LookListener
 from mezzotint_engine.worker.preview_thread import PreviewTarget, PreviewThread
 from mezzotint_engine.worker.slot_wishes import SlotWishes
 from mezzotint_sdk import phases
@@ -193,10 +195,20 @@ class JobRunner:
             )
             events.use_previews(self._previews, target)
         pipeline = model.pipeline(spec.mode)
-        host.use_model(model_folder, family.name, pipeline, spec.width, spec.height)
+        host.use_model(model_folder, family.name, pipeline, spec)
         parts = pipeline.components.items()
         debugger.attach({name: part for name, part in parts if isinstance(part, torch.nn.Module)})
-        pictures = ImageGeneration(spec, model, events, clock, Path(job.inputs_folder))
+        inputs = Path(job.inputs_folder)
+        pictures = ImageGeneration(spec, model, events, clock, inputs)
+
+        def draw_again(ladder: Ladder) -> None:
+            """For the debugger: the present picture once more, with nothing coming of it."""
+            listener = LookListener(ladder, debugger.gate.check)
+            again = PhaseClock()
+            again.on_begin = ladder.enter_phase
+            ImageGeneration(spec, model, listener, again, inputs, apart=True).draw(lap.index)
+
+        debugger.use_rerun(draw_again)
         # The picture carries what was asked for, so that it can be asked for again; what was chosen stands
         # beside.
         asked_spec = _with_fingerprint(job.spec, own_hash)

@@ -132,7 +132,7 @@ class OpTableView(QTableView):
     def selected_rows(self) -> list[int]:
         """Rows of the selection from top to bottom, the first 10,000 of them."""
         rows: list[int] = []
-        for area in self.selectionModel().selection():
+        for area in self.selectionModel().selection():  # type: ignore[attr-defined]  # it can, the stub can't
             rows.extend(range(area.top(), min(area.bottom() + 1, area.top() + MOST_COPIED)))
         return sorted(rows)[:MOST_COPIED]
 

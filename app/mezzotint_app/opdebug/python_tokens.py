@@ -45,12 +45,12 @@ def tokens_of(text: str) -> list[list[Token]]:
             word = _DEF.match(text, match.start())
             if word is not None:
                 found[row].append((word.start() - starts[row], word.end() - word.start(), "keyword"))
-        line = row
+        at = row
         while start < end:
-            while starts[line + 1] <= start:
-                line += 1
-            stop = min(end, starts[line + 1] - 1)
+            while starts[at + 1] <= start:
+                at += 1
+            stop = min(end, starts[at + 1] - 1)
             if stop > start:
-                found[line].append((start - starts[line], stop - start, kind))
-            start = starts[line + 1]
+                found[at].append((start - starts[at], stop - start, kind))
+            start = starts[at + 1]
     return found

@@ -65,9 +65,9 @@ class SliceBar(QWidget):
     def refresh(self) -> None:
         """Show the settings of the tensor that is looked at."""
         view, slices = self._view, self._view.slice_picks
-        shape, picks = view.shape, slices.picks
+        shape, picks = view.shape or (), slices.picks
         # a histogram of all of a tensor needs no field; its index can be written
-        wanted = len(picks) if view.settings.kind != "histogram" else 0
+        wanted = min(len(picks), len(shape)) if view.settings.kind != "histogram" else 0
         while len(self.dimensions) < wanted:
             self._add_dimension()
         for place, (box, pair) in enumerate(zip(self.dimensions, self._pairs, strict=True)):

@@ -80,7 +80,7 @@ class TensorActions(QWidget):
             self._form.open_skip()
         else:
             self._form.close_form()
-            self._view.skip(skip_ask(kind, ""))
+            self._view.changes.skip(skip_ask(kind, ""))
 
     def ask_where(self) -> None:
         """Ask for a file, and save the tensor there."""
@@ -95,15 +95,15 @@ class TensorActions(QWidget):
         if not path.lower().endswith(tuple(SAVE_FILTERS.values())):
             path += ending
         self._folder = str(Path(path).parent)
-        self._view.save(path)
+        self._view.changes.save(path)
 
     def refresh(self) -> None:
         view = self._view
-        locked = view.edit_locked
+        locked = view.place.edit_locked
         self.change.setEnabled(not locked)
         self.change.setToolTip(locked or "Put something else into this tensor, and go on with it")
         self.change.setAccessibleDescription(locked)
-        self.skip.setEnabled(not view.locked)
-        self.skip.setToolTip(view.locked or "Put something else in the place of what the op gave")
-        self.skip.setAccessibleDescription(view.locked)
+        self.skip.setEnabled(not view.place.locked)
+        self.skip.setToolTip(view.place.locked or "Put something else in the place of what the op gave")
+        self.skip.setAccessibleDescription(view.place.locked)
         self.save.setEnabled(view.debug.stop is not None and bool(view.name))

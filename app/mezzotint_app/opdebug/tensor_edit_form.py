@@ -146,7 +146,7 @@ class TensorEditForm(QFrame):
         if self.isHidden():
             return
         form, view = self._form, self._view
-        locked = view.locked if form is None else view.edit_locked
+        locked = view.place.locked if form is None else view.place.edit_locked
         name = view.name
         self.title.setText(f"{form.title}: {name}" if form is not None else "Skip the op: give a value")
         self.apply_button.setEnabled(not locked)
@@ -168,12 +168,14 @@ class TensorEditForm(QFrame):
             if form is None:
                 skip = skip_ask("value", self.value.text())
                 self.error.show_problem("")
-                view.skip(skip)
+                view.changes.skip(skip)
             else:
                 index = self.index.text() if form.takes_index else ""
-                edit = edit_ask(form, view.name, self.value.text(), self.other.text(), index, view.shape)
+                edit = edit_ask(
+                    form, view.name, self.value.text(), self.other.text(), index, view.shape or ()
+                )
                 self.error.show_problem("")
-                view.edit(edit)
+                view.changes.edit(edit)
         except BadInputError as error:
             self.show_problem(error.message)
 
@@ -183,7 +185,7 @@ class TensorEditForm(QFrame):
 
     def apply_now(self, form: EditForm) -> None:
         """Ask for an edit that needs no word from the user."""
-        self._view.edit(edit_ask(form, self._view.name, "", "", "", self._view.shape))
+        self._view.changes.edit(edit_ask(form, self._view.name, "", "", "", self._view.shape or ()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -99,7 +99,7 @@ class TensorFactsView(QWidget):
             if view.look is not None and view.look.statistics.count:
                 found.append(("Values of", self._values_of(), ""))
                 found += statistics_of(view.look.statistics)
-            found += facts_of(facts, view.sharing(facts))
+            found += facts_of(facts, view.place.sharing(facts))
         if found != self.facts:
             self.facts = found
             self._show()

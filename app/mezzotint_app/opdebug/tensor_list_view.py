@@ -63,7 +63,7 @@ class TensorListModel(QAbstractTableModel):
         parts = []
         if facts.edited:
             parts.append("edited")
-        if shared := self._view.sharing(facts):
+        if shared := self._view.place.sharing(facts):
             parts.append(f"memory of {', '.join(shared)}")
         if facts.kind and facts.kind not in ("Tensor", "Parameter"):
             parts.append(facts.kind)
@@ -160,4 +160,4 @@ class TensorListView(QTableView):
     def _on_row(self, current: QModelIndex) -> None:
         names = self.list_model.names
         if 0 <= current.row() < len(names):
-            self._view.select(names[current.row()])
+            self._view.place.select(names[current.row()])

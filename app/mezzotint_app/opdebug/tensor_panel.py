@@ -32,7 +32,8 @@ from mezzotint_app.opdebug.tensor_list_view import TensorListView
 from mezzotint_app.opdebug.tensor_numbers_view import TensorNumbersView
 from mezzotint_app.opdebug.view_choice import ViewChoice
 from mezzotint_app.panels.canvas_view import CanvasView
-from mezzotint_app.state.tensor_view_state import KINDS, TensorViewState
+from mezzotint_app.state.tensor_view_settings import KINDS
+from mezzotint_app.state.tensor_view_state import TensorViewState
 
 if TYPE_CHECKING:
     from mezzotint_app.state.app_state import AppState
@@ -100,7 +101,7 @@ class TensorPanel(QWidget):
         view.settingsChanged.connect(self._show_settings)
         view.lookChanged.connect(self.show_look)
         view.busyChanged.connect(self._on_busy)
-        view.said.connect(self._say)
+        view.changes.said.connect(self._say)
         self._show_head()
         self._show_settings()
         self.show_look()
@@ -145,14 +146,14 @@ class TensorPanel(QWidget):
     # --- what is shown ----------------------------------------------------------------------------------
 
     def _show_head(self) -> None:
-        view, stop = self.view, self.view.stop
-        self.splitter.setVisible(stop is not None)
-        self.empty.setVisible(stop is None)
+        view, is_known = self.view, self.view.place.is_known
+        self.splitter.setVisible(is_known)
+        self.empty.setVisible(not is_known)
         if not self.name.hasFocus() or not self.name.isModified():
             self.name.setText(view.name)
-        reason = view.age or view.edit_locked
+        reason = view.place.age or view.place.edit_locked
         self.stale.setText(reason)
-        self.stale.setVisible(bool(reason) and stop is not None)
+        self.stale.setVisible(bool(reason))
         if view.debug.stop is not None and self._said_at != view.debug.stop.stop_id:
             self._said_at = view.debug.stop.stop_id
             self.said.hide()
@@ -228,7 +229,7 @@ class TensorPanel(QWidget):
 
     def _on_name(self) -> None:
         self.name.setModified(False)
-        self.view.select(self.name.text())
+        self.view.place.select(self.name.text())
         self.name.setText(self.view.name)
 
     # --- events -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ snapshots only; reading, filtering and sorting of much happens on another thread
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,6 +146,11 @@ class TraceState(QObject):
         if not 0 <= op_number < len(self.rows):
             return None
         return self.sites[int(self.rows["site"][op_number])]
+
+    def tensor_reading(self, op_number: int, output: int) -> Callable[[], np.ndarray | None]:
+        """Reads saved values of an op's output, None where there are none; for another thread."""
+        reader = self._reader
+        return lambda: reader.tensor(op_number, output) if reader is not None else None
 
     def next_op(self, sites: Sequence[int], after: int) -> int:
         """The first op of these sites after op number `after`, else their first one at all; -1 is none."""

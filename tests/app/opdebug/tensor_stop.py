@@ -21,6 +21,7 @@ from mezzotint_sdk.debug_messages import (
 from mezzotint_sdk.debug_records import Breakpoint, Place, Stop, TensorFacts, TensorLook, TensorStatistics
 from mezzotint_sdk.errors import BadInputError, MezzotintError
 from mezzotint_sdk.records import ArrayRef
+from mezzotint_sdk.trace_records import OP_ROW, OpFlags, OpSite
 
 OnReply = Callable[[Any], None]
 OnError = Callable[[MezzotintError], None]
@@ -64,6 +65,7 @@ class TensorStop(QObject):
     stop_changed = Signal()
     armed_changed = Signal()
     selection_changed = Signal()
+    watches_changed = Signal()
     failed = Signal(object)
 
     def __init__(self) -> None:
@@ -230,3 +232,32 @@ class TensorStop(QObject):
             statistics=statistics(picked),
             **given,
         )
+
+
+class SavedTrace(QObject):
+    """A trace as `TraceState` shows it: sites by op number, and some saved values."""
+
+    opened = Signal()
+
+    def __init__(
+        self, sites: dict[int, OpSite], saved: dict[tuple[int, int], np.ndarray] | None = None
+    ) -> None:
+        super().__init__()
+        self.sites = sites
+        self.saved = saved or {}
+        self.is_file = False
+        self.path = "trace.mzt"
+        self.reads = 0
+        self.rows = np.zeros(max(sites) + 1, OP_ROW)
+        for number, _output in self.saved:
+            self.rows["flags"][number] = int(OpFlags.SAVED)
+
+    def site_of(self, number: int) -> OpSite | None:
+        return self.sites.get(number)
+
+    def tensor_reading(self, number: int, output: int) -> Callable[[], np.ndarray | None]:
+        def read() -> np.ndarray | None:
+            self.reads += 1
+            return self.saved.get((number, output))
+
+        return read

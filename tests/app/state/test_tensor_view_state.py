@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from mezzotint_app.state.tensor_view_state import TensorViewState
 from mezzotint_sdk.debug_messages import EditTensor, LookAtTensor, SaveTensor, SkipOp, Standing
 from mezzotint_sdk.errors import BadInputError
 from mezzotint_sdk.trace_records import OpSite, TensorMeta
-from tests.app.opdebug.tensor_stop import TensorStop
+from tests.app.opdebug.tensor_stop import SavedTrace, TensorStop
 
 OUT = np.arange(2 * 3 * 8 * 6, dtype=np.float32).reshape(2, 3, 8, 6)
 
@@ -175,17 +175,16 @@ def test_while_the_run_goes_on_the_last_values_stay_and_are_old(
 ) -> None:
     debug.stand({"out": OUT})
     debug.go_on()
-    assert view.is_stale
-    assert view.age == "The run goes on; values are of the last stop."
+    assert view.place.age == "The run goes on; values are of the last stop."
     assert view.look is not None
     assert [facts.name for facts in view.tensors] == ["out"]
-    assert "goes on" in view.locked
+    assert "goes on" in view.place.locked
     count = len(debug.asked)
     view.set_kind("heat_map")
     view.refresh()
     assert len(debug.asked) == count, "nothing can be asked of a run that goes on"
     debug.stand({"out": OUT})
-    assert not view.is_stale
+    assert not view.place.age
     assert last_look(debug).view.kind == "heat_map"
 
 
@@ -195,18 +194,18 @@ def test_an_op_in_the_past_is_looked_at_by_its_number_and_can_not_be_changed(
     debug.stand({"a": OUT, "out": OUT}, op_number=50)
     debug.select_op(20)
     assert last_look(debug).op_number == 20
-    assert "Op 20 has passed" in view.locked
+    assert "Op 20 has passed" in view.place.locked
     debug.select_op(50)
     assert last_look(debug).op_number == -1
-    assert not view.locked
+    assert not view.place.locked
 
 
 def test_looking_back_locks_changes_with_a_reason(debug: TensorStop, view: TensorViewState) -> None:
     debug.stand({"out": OUT}, looking_back=True)
     said: list[tuple[str, str]] = []
-    view.said.connect(lambda level, sentence: said.append((level, sentence)))
-    view.edit(EditTensor(name="out", kind="fill", value="0"))
-    view.skip(SkipOp(kind="zeros"))
+    view.changes.said.connect(lambda level, sentence: said.append((level, sentence)))
+    view.changes.edit(EditTensor(name="out", kind="fill", value="0"))
+    view.changes.skip(SkipOp(kind="zeros"))
     assert not debug.asks(EditTensor)
     assert not debug.asks(SkipOp)
     assert said == [("error", "This is a look back: what has happened can't be changed.")] * 2
@@ -217,7 +216,7 @@ def test_facts_are_read_again_after_an_edit(debug: TensorStop, view: TensorViewS
     assert debug.stop is not None
     changed = msgspec.structs.replace(debug.stop.tensors[0], edited=True, version=3)
     debug.standing = Standing(armed=True, stop=msgspec.structs.replace(debug.stop, tensors=(changed,)))
-    view.edit(EditTensor(name="out", kind="fill", value="0"))
+    view.changes.edit(EditTensor(name="out", kind="fill", value="0"))
     assert view.facts is not None
     assert view.facts.edited
     assert view.facts.version == 3
@@ -231,10 +230,10 @@ def test_when_the_debugger_is_off_or_another_run_is_debugged_nothing_is_mixed_up
     debug.stand({"out": OUT})
     debug.armed = False
     debug.go_on()
-    assert view.age == "The debugger is off; values are of the last stop."
+    assert view.place.age == "The debugger is off; values are of the last stop."
     debug.run_id = "another"
     debug.armed_changed.emit()
-    assert view.stop is None
+    assert view.place.stop is None
     assert view.look is None
     assert view.tensors == ()
     debug.stop = None
@@ -245,8 +244,7 @@ def test_when_the_debugger_is_off_or_another_run_is_debugged_nothing_is_mixed_up
 def test_an_op_in_the_past_has_the_tensors_that_the_trace_describes(debug: TensorStop) -> None:
     meta = TensorMeta((2, 3), "bfloat16", "cuda:0", (3, 1))
     site = OpSite(op="aten.mm", inputs=(meta,) * 27, outputs=(meta, meta))
-    trace = SimpleNamespace(site_of=lambda number: site if number == 20 else None)
-    view = TensorViewState(debug, trace)  # type: ignore[arg-type]
+    view = TensorViewState(debug, SavedTrace({20: site}))  # type: ignore[arg-type]
     view.set_looked_at(True)
     debug.stand({"a": OUT, "out": np.zeros((2, 3))}, op_number=50)
     debug.select_op(20)
@@ -258,14 +256,73 @@ def test_an_op_in_the_past_has_the_tensors_that_the_trace_describes(debug: Tenso
     assert last_look(debug).op_number == 20
 
 
+MULTIPLIED = OpSite(
+    op="aten.mul",
+    inputs=(TensorMeta((2, 3, 8, 6), "float32", "cpu"),),
+    outputs=(TensorMeta((2, 3, 8, 6), "float32", "cpu"),),
+)
+
+
+def test_saved_values_of_a_trace_file_are_shown_without_a_run(debug: TensorStop, qtbot: Any) -> None:
+    trace = SavedTrace({3: MULTIPLIED, 4: MULTIPLIED}, {(3, 0): OUT})
+    trace.is_file = True
+    debug.armed, debug.run_id = False, ""
+    view = TensorViewState(debug, trace)  # type: ignore[arg-type]
+    view.set_looked_at(True)
+    assert not view.place.is_known
+    debug.select_op(3)
+    assert [facts.name for facts in view.tensors] == ["a", "out"]
+    qtbot.waitUntil(lambda: view.look is not None, timeout=5000)
+    assert view.pages.value(1, 1) == float(OUT[0, 0, 1, 1])
+    assert not debug.asked, "there is no run to ask"
+    view.set_kind("heat_map")
+    qtbot.waitUntil(lambda: view.look is not None and view.look.kind == "heat_map", timeout=5000)
+    assert trace.reads == 1, "the array is kept for the next view of it"
+    assert view.place.locked
+    debug.select_tensor("a")
+    assert "saves outputs" in view.problem
+    debug.select_op(4)
+    debug.select_tensor("out")
+    assert "not saved" in view.problem
+    debug.select_op(3)
+    view.set_kind("latent")
+    qtbot.waitUntil(lambda: "needs the run's model" in view.problem, timeout=5000)
+
+
+def test_what_the_run_has_not_kept_comes_from_the_trace_where_it_was_saved(
+    debug: TensorStop, qtbot: Any
+) -> None:
+    trace = SavedTrace({3: MULTIPLIED, 4: MULTIPLIED}, {(3, 0): OUT})
+    view = TensorViewState(debug, trace)  # type: ignore[arg-type]
+    view.set_looked_at(True)
+    debug.stand({"out": OUT * 2}, op_number=9)
+    debug.refusal = BadInputError("This was not kept.")
+    debug.select_op(3)
+    qtbot.waitUntil(lambda: view.pages.value(0, 1) == float(OUT[0, 0, 0, 1]), timeout=5000)
+    debug.select_op(4)
+    assert view.problem == "This was not kept."
+
+
+def test_a_change_in_the_console_reads_the_tensor_again(debug: TensorStop, view: TensorViewState) -> None:
+    debug.stand({"out": OUT})
+    assert debug.stop is not None
+    debug.arrays["out"] = OUT + 1
+    changed = msgspec.structs.replace(debug.stop.tensors[0], edited=True)
+    debug.stop = msgspec.structs.replace(debug.stop, tensors=(changed,))
+    debug.watches_changed.emit()
+    assert view.pages.value(0, 0) == 1.0
+    assert view.facts is not None
+    assert view.facts.edited
+
+
 def test_an_expression_is_looked_at_and_not_edited(debug: TensorStop, view: TensorViewState) -> None:
     debug.stand({"a": OUT, "out": OUT * 3})
-    view.select("out - a")
+    view.place.select("out - a")
     assert view.facts is not None
     assert view.shape == OUT.shape
     assert view.pages.value(0, 1) == 2.0
     assert last_look(debug).view.index == "0, 0", "dimensions of an expression are known after its first look"
-    assert "is an expression" in view.edit_locked
+    assert "is an expression" in view.place.edit_locked
     debug.stand({"a": OUT, "out": OUT * 5})
     assert view.name == "out - a"
     assert view.pages.value(0, 1) == 4.0
@@ -281,33 +338,33 @@ def test_a_difference_is_asked_for_and_drops_the_pages(debug: TensorStop, view: 
 def test_an_edit_is_told_and_the_tensor_is_read_again(debug: TensorStop, view: TensorViewState) -> None:
     debug.stand({"out": OUT})
     said: list[tuple[str, str]] = []
-    view.said.connect(lambda level, sentence: said.append((level, sentence)))
+    view.changes.said.connect(lambda level, sentence: said.append((level, sentence)))
     debug.arrays["out"] = np.zeros_like(OUT)
-    view.edit(EditTensor(name="out", kind="fill", value="0"))
+    view.changes.edit(EditTensor(name="out", kind="fill", value="0"))
     assert said == [("info", "Filled out with 0.")]
     assert view.pages.value(1, 1) == 0.0
     debug.refusal = BadInputError("The file has another shape.")
-    view.edit(EditTensor(name="out", kind="load", value="x.npy"))
+    view.changes.edit(EditTensor(name="out", kind="load", value="x.npy"))
     assert said[-1] == ("error", "The file has another shape.")
 
 
 def test_saving_says_where_and_how_large(debug: TensorStop, view: TensorViewState) -> None:
     debug.stand({"out": OUT})
     said: list[tuple[str, str]] = []
-    view.said.connect(lambda level, sentence: said.append((level, sentence)))
-    view.save("/tmp/out.npy")
+    view.changes.said.connect(lambda level, sentence: said.append((level, sentence)))
+    view.changes.save("/tmp/out.npy")
     assert debug.asks(SaveTensor)[-1].name == "out"
     assert said == [("info", "Saved out as /tmp/out.npy, 128 bytes.")]
     debug.go_on()
-    view.save("/tmp/out.npy")
+    view.changes.save("/tmp/out.npy")
     assert said[-1][0] == "error"
 
 
 def test_tensors_with_one_memory_know_of_each_other(debug: TensorStop, view: TensorViewState) -> None:
     debug.stand({"a": OUT, "b": OUT, "out": OUT}, storage={"a": 1, "b": 1, "out": 2})
     first, _, out = view.tensors
-    assert view.sharing(first) == ("b",)
-    assert view.sharing(out) == ()
+    assert view.place.sharing(first) == ("b",)
+    assert view.place.sharing(out) == ()
 
 
 def test_kinds_that_make_no_sense_say_why(debug: TensorStop, view: TensorViewState) -> None:

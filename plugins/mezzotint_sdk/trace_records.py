@@ -7,10 +7,39 @@ import enum
 import msgspec
 import numpy as np
 
-__all__ = ["OP_ROW", "LadderMark", "OpFlags", "OpSite", "TensorMeta", "TraceHeader"]
+__all__ = [
+    "MAX_BLOCK_BYTES",
+    "OP_ROW",
+    "PLAIN_ROW",
+    "TRACE_MAGIC",
+    "BlockKind",
+    "LadderMark",
+    "OpFlags",
+    "OpSite",
+    "SavedTensor",
+    "TensorMeta",
+    "TraceHeader",
+]
+
+TRACE_MAGIC = b"MZTRACE1"
+MAX_BLOCK_BYTES = 256 * 1024 * 1024
+
+
+class BlockKind(enum.IntEnum):
+    """What a block of the file holds; see `trace_writer`."""
+
+    HEADER = 1
+    SITES = 2
+    MARKS = 3
+    OPS = 4
+    STATISTICS = 5
+    NOTE = 6
+    TENSOR = 7
 
 
 class TensorMeta(msgspec.Struct, frozen=True):
+    """A tensor without its values. `kind`: name of a subclass."""
+
     shape: tuple[int, ...]
     dtype: str
     device: str
@@ -47,7 +76,19 @@ class LadderMark(msgspec.Struct, frozen=True, kw_only=True):
     sigma: float | None = None
 
 
+class SavedTensor(msgspec.Struct, frozen=True):
+    """Whose values a block holds; `dtype` is numpy's, `meta` what the tensor was."""
+
+    op_number: int
+    output: int
+    dtype: str
+    shape: tuple[int, ...]
+    meta: TensorMeta
+
+
 class OpFlags(enum.IntFlag):
+    """What is special about an op."""
+
     NAN = 1
     INF = 2
     STATISTICS = 4
@@ -64,8 +105,13 @@ class OpFlags(enum.IntFlag):
 
 
 class TraceHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose trace it is. `spec`: the run's, as JSON; `started`: seconds since the epoch."""
+
     run_id: str = ""
     spec: str = ""
+    started: float = 0.0
+    versions: dict[str, str] = {}
+    note: str = ""
 
 
 OP_ROW = np.dtype(
@@ -83,3 +129,8 @@ OP_ROW = np.dtype(
         ("norm", "<f4"),
     ]
 )
+"""One op. Times in microseconds since the recording began, memory in bytes; statistics are NaN where not
+taken."""
+
+PLAIN_ROW = np.dtype([(name, OP_ROW[name]) for name in (OP_ROW.names or ())[:7]])
+"""The same without statistics."""

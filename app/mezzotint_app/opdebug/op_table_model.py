@@ -75,7 +75,9 @@ class OpTableModel(QAbstractTableModel):
                 return self.cell(index.row(), index.column())
             case Qt.ItemDataRole.ToolTipRole:
                 number = self._trace.op_at(index.row())
-                return self.texts.tooltip(self._trace.rows[number], number)
+                told = self.texts.tooltip(self._trace.rows[number], number)
+                note = self._trace.notes.get(number, "")
+                return f"{told}\n{note}" if note else told
             case _ if role == OP_ROLE:
                 return self._trace.op_at(index.row())
         return None

@@ -30,6 +30,7 @@ __all__ = ["TraceState"]
 log = logging.getLogger(__name__)
 
 FOLLOW_MS = 250
+YOUNG_BYTES = 4096  # a run's trace that is no longer than this may still lack its header
 AT_ONCE = 20_000  # so many rows are filtered without a detour over another thread
 
 EMPTY = Snapshot(np.empty(0, OP_ROW), (), ())
@@ -56,6 +57,7 @@ class TraceState(QObject):
         self._is_reading = False
         self._is_choosing = False
         self._read_again = False
+        self._damage = ""  # the sentence that was shown
         self._seen_bytes = -1
         self._lead_to = -1  # op that the user is led to once the trace is read
         self._snapshot = EMPTY
@@ -117,7 +119,7 @@ class TraceState(QObject):
         return self._timer.isActive()
 
     @property
-    def notes(self) -> dict[int, str] | list[object] | object:
+    def notes(self) -> dict[int, str]:
         """What the trace notes of single ops: edits, skips, failures."""
         return self._reader.notes if self._reader is not None else {}
 
@@ -210,6 +212,7 @@ class TraceState(QObject):
         self._snapshot, self._shown, self._inverse = EMPTY, NOTHING, None
         self._is_choosing = False
         self._seen_bytes = -1
+        self._damage = ""
         self.opened.emit()
         self.shown_changed.emit()
         self.status_changed.emit()
@@ -287,6 +290,9 @@ class TraceState(QObject):
                     self._read()
                 return
             self._reader, self.header = used, used.header
+            if used.damage and used.damage != self._damage:
+                self._notices.show("warning", used.damage)
+            self._damage = used.damage
             self._take(snapshot)
             if self._read_again:
                 self._read()
@@ -303,8 +309,8 @@ class TraceState(QObject):
         self.status_changed.emit()
 
     def _on_read_error(self, error: Exception) -> None:
-        if not self.is_file and isinstance(error, FileNotFoundError):
-            return  # the run has not written its first block yet
+        if not self.is_file and (isinstance(error, FileNotFoundError) or self._is_young()):
+            return  # the run has not written its header yet
         was_file, name = self.is_file, Path(self.path).name
         self.close_trace()
         if isinstance(error, MezzotintError):
@@ -316,6 +322,12 @@ class TraceState(QObject):
             self._notices.show("error", f"The trace {name} can't be read; the log says more.")
         if not was_file:
             self._timer.stop()
+
+    def _is_young(self) -> bool:
+        try:
+            return Path(self.path).stat().st_size < YOUNG_BYTES
+        except OSError:
+            return True
 
     def _take(self, snapshot: Snapshot) -> None:
         grew = len(snapshot.rows) > len(self._snapshot.rows)

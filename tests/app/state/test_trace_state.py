@@ -188,6 +188,21 @@ def test_what_is_no_trace_is_said_in_one_sentence(
     assert app_state.trace.path == ""
 
 
+def test_a_damaged_end_is_said_and_the_rest_is_shown(
+    qtbot: Any, app_state: AppState, tmp_path: Path
+) -> None:
+    maker = TraceMaker(tmp_path / "t.mzt").steps(0, 3)
+    path = maker.done()
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0xFF
+    path.write_bytes(content)
+    with qtbot.waitSignal(app_state.notices.posted) as posted:
+        app_state.trace.open_file(str(path))
+    assert "damaged" in posted.args[0].sentence
+    assert app_state.trace.path == str(path)
+    assert app_state.trace.header is not None
+
+
 def test_a_large_trace_is_filtered_on_another_thread(qtbot: Any, opens: Opens, tmp_path: Path) -> None:
     maker = TraceMaker(tmp_path / "t.mzt")
     steps = AT_ONCE // len(maker.sites) + 2

@@ -78,7 +78,7 @@ class TensorPlace(QObject):
     @property
     def is_known(self) -> bool:
         """There is a place whose tensors can be listed."""
-        return self.op_number >= 0 or self.stop is not None
+        return self.stop is not None or bool(self.tensors)
 
     @property
     def age(self) -> str:

@@ -136,14 +136,18 @@ class TensorListView(QTableView):
         header.setSectionResizeMode(NOTES, QHeaderView.ResizeMode.Stretch)
         view.tensorsChanged.connect(self._follow)
         self.list_model.modelReset.connect(self._fit_height)
+        self.horizontalScrollBar().rangeChanged.connect(self._fit_height)
         self.selectionModel().currentRowChanged.connect(self._on_row)
         self._follow()
         self._fit_height()
 
     def _fit_height(self) -> None:
         rows = min(MOST_ROWS_SHOWN, max(LEAST_ROWS_SHOWN, self.list_model.rowCount()))
+        bar = self.horizontalScrollBar()
+        room = bar.sizeHint().height() if bar.maximum() > 0 else 0  # it must not hide the last row
         self.setFixedHeight(
-            self.horizontalHeader().sizeHint().height()
+            room
+            + self.horizontalHeader().sizeHint().height()
             + rows * self.verticalHeader().defaultSectionSize()
             + 4
         )

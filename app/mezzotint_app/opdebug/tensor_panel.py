@@ -168,7 +168,7 @@ class TensorPanel(QWidget):
         shown: QWidget = self.message
         if view.problem or look is None:
             self.message.set_text("This can't be shown" if view.problem else "", view.problem)
-        elif look.kind == "histogram":
+        elif look.kind == "histogram" and look.histogram:
             self.histogram.refresh()
             shown = self.histogram
         elif array is None or not array.size:

@@ -101,7 +101,10 @@ def _look(
     part = picked(tensor, view.index)
     minus = None if against is None else picked(against, view.index)
     table = TensorTable(part, minus)
-    statistics = statistics_of(table)
+    if view.kind == "numbers" and (view.first_row or view.first_column):
+        statistics = TensorStatistics(count=table.rows * table.columns)  # told with the first page
+    else:
+        statistics = statistics_of(table)
     shown = TensorLook(
         facts=facts,
         kind=view.kind,

@@ -94,6 +94,17 @@ def test_numbers_are_a_window_of_the_slice_as_a_table() -> None:
     assert beyond.array.size == 0
 
 
+def test_statistics_come_with_the_first_page_of_numbers_only() -> None:
+    tensor = torch.arange(1000.0).reshape(100, 10)
+    assert _look(tensor).look.statistics.maximum == 999
+    found = _look(tensor, first_row=50, rows=10)
+    assert found.look.statistics.maximum is None, (
+        "scrolling through a big tensor would read all of it each time"
+    )
+    assert found.array is not None
+    assert found.array[0, 0] == 500
+
+
 @pytest.mark.parametrize("permuted", [False, True])
 def test_a_heat_map_keeps_what_is_farthest_from_zero(permuted: bool) -> None:
     tensor = torch.randn(3, 100, 70) * 0.01

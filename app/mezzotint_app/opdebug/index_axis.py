@@ -16,7 +16,8 @@ GAP_PX = 12
 
 
 def short_label(text: str) -> str:
-    """A name that fits an axis; white space can be seen."""
+    """A name that fits an axis; white space can be seen, and how tokenizers mark the ends of words can't."""
+    text = text.removesuffix("</w>").lstrip("Ġ▁").removeprefix("<|").removesuffix("|>") or text
     shown = text.replace("\n", "⏎").replace(" ", "␣") if not text.strip() else text.strip()
     return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 1]}…"
 

@@ -52,3 +52,4 @@ def test_labels_are_short_and_white_space_is_seen() -> None:
     assert short_label(" ") == "␣"
     assert short_label("\n") == "⏎"
     assert short_label("internationalisation") == "internation…"
+    assert [short_label(text) for text in ("apple</w>", "Ġfox", "▁the", "Ġ")] == ["apple", "fox", "the", "Ġ"]

@@ -7,6 +7,7 @@ snapshots only; reading, filtering and sorting of much happens on another thread
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ class TraceState(QObject):
         self._debug = debug
         self._notices = notices
         self._reader: TraceReader | None = None
+        self._file_lock = threading.Lock()
         self._generation = 0  # rises when another trace is opened
         self._turn = 0  # rises when filter or order change
         self._is_reading = False
@@ -151,8 +153,13 @@ class TraceState(QObject):
 
     def tensor_reading(self, op_number: int, output: int) -> Callable[[], np.ndarray | None]:
         """Reads saved values of an op's output, None where there are none; for another thread."""
-        reader = self._reader
-        return lambda: reader.tensor(op_number, output) if reader is not None else None
+        reader, one_at_a_time = self._reader, self._file_lock
+
+        def read() -> np.ndarray | None:
+            with one_at_a_time:  # the reader has one place in its file
+                return reader.tensor(op_number, output) if reader is not None else None
+
+        return read
 
     def next_op(self, sites: Sequence[int], after: int) -> int:
         """The first op of these sites after op number `after`, else their first one at all; -1 is none."""
@@ -273,12 +280,14 @@ class TraceState(QObject):
             return
         self._is_reading, self._read_again = True, False
         reader, path, generation = self._reader, self.path, self._generation
+        one_at_a_time = self._file_lock
 
         def work() -> tuple[TraceReader, Snapshot]:
             from mezzotint_sdk.trace_reader import TraceReader  # not before somebody debugs
 
             used = reader if reader is not None else TraceReader(Path(path))
-            used.follow()
+            with one_at_a_time:
+                used.follow()
             return used, Snapshot(used.rows, used.sites, used.marks)
 
         def done(result: tuple[TraceReader, Snapshot]) -> None:

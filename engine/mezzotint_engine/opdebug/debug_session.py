@@ -47,9 +47,10 @@ from mezzotint_sdk.errors import BadInputError, CancelledRunError, InternalError
 from mezzotint_sdk.records import ArrayRef
 from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
 
-__all__ = ["TRACE_FILE", "DebugHost", "DebugSession"]
+__all__ = ["MAX_FAILURES_TOLD", "TRACE_FILE", "DebugHost", "DebugSession"]
 
 TRACE_FILE = "debug/trace.mzt"
+MAX_FAILURES_TOLD = 20  # of the debugger's own, in one run
 
 _log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ class DebugSession:
         self._lock = threading.RLock()
         self._stop_lock = threading.RLock()
         self._stops = 0
+        self._failures = 0
         self._stopped_by_user = False
         self.looking_back = False
         self._failed_errors: set[int] = set()
@@ -135,13 +137,22 @@ class DebugSession:
         return self._capture.count if self._capture is not None else 0
 
     def attach(self, models: Mapping[str, nn.Module]) -> None:
-        """The models are loaded, and the run is about to begin."""
-        self._models = dict(models)
+        """The models are loaded, and the run is about to begin; the next boundary is the first."""
         self._job_thread = threading.get_ident()
-        self.modules = ModuleStack(self._models)
+        if self._models != dict(models):
+            self._models = dict(models)
+            self.modules = ModuleStack(self._models)
         self.denoiser = denoiser_of(self._models)
         self.denoiser_forward = self.denoiser.forward if self.denoiser is not None else None
-        self.boundary()
+
+    def begin_again(self) -> None:
+        """The run was left in its middle and begins anew, under the same plan. Ops are counted on."""
+        plan = self.plan
+        self._unhook_borders()
+        self._leave_mode()
+        self.modules.stack.clear()
+        with self._lock:
+            self.plan, self._wanted = None, plan
 
     def use_rerun(self, rerun: Rerun) -> None:
         """How the job executes its present picture again; without it there is no stepping back."""
@@ -227,6 +238,8 @@ class DebugSession:
         """The run is over."""
         try:
             self._take_off()
+            if self._recorder is not None:
+                self._recorder.close()
         except Exception as error:  # what is left is a file that can't be closed
             _log.warning("The debugger could not be taken off in good order: %s", error)
 
@@ -392,6 +405,9 @@ class DebugSession:
         self._own_failure(error, number)
 
     def _own_failure(self, error: Exception, number: int) -> None:
+        self._failures += 1
+        if self._failures > MAX_FAILURES_TOLD:
+            return  # the same at each op, most likely: a log of millions of lines helps nobody
         _log.warning("The op debugger failed at op %d; the run goes on.", number, exc_info=error)
         told = InternalError(
             f"The debugger failed at op {number} ({type(error).__name__}: {error}); the run goes on.",
@@ -716,7 +732,7 @@ class DebugSession:
             if self.book.take_changed():
                 self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
 
-    # --- stepping back -------------------------------------------------------------------------------------------
+    # --- stepping back ------------------------------------------------------------------------------------
 
     def back_refused(self) -> str:
         """Why there is no stepping back here, as a sentence; "" where there is."""

@@ -19,6 +19,9 @@ from typing import Any
 import torch
 from PIL import Image
 
+# What is computed here only to be shown is no op of the model: whoever watches its ops doesn't see it.
+from torch.utils._python_dispatch import _disable_current_modes
+
 from mezzotint_engine.models.loading import LoadedModel
 from mezzotint_engine.phases import PhaseClock
 from mezzotint_engine.pipelines.input_images import load_image, load_mask
@@ -181,7 +184,8 @@ class ImageGeneration:
         listener.measured("latency/step", "ms", self._global_step, seconds * 1000.0)
         listener.measured("speed/steps_per_second", "1/s", self._global_step, rate)
         if listener.wants_preview():
-            latent = self._latent_map(pipeline, latents)
+            with _disable_current_modes():
+                latent = self._latent_map(pipeline, latents)
             if latent is not None:
                 listener.previewed(latent, self._index, done, self._global_step)
         self._global_step += 1
@@ -206,14 +210,10 @@ class ImageGeneration:
         # image to image begins in the middle of the schedule: steps are counted from its end
         at = -1 if timesteps is None else len(timesteps) - self._steps + step
         known = timesteps is not None and 0 <= at < len(timesteps)
-        self._listener.step_begins(
-            step,
-            self._steps,
-            self._index,
-            float(timesteps[at]) if timesteps is not None and known else None,
-            float(sigmas[at]) if sigmas is not None and known and at < len(sigmas) else None,
-            latents,
-        )
+        with _disable_current_modes():
+            timestep = float(timesteps[at]) if timesteps is not None and known else None
+            sigma = float(sigmas[at]) if sigmas is not None and known and at < len(sigmas) else None
+        self._listener.step_begins(step, self._steps, self._index, timestep, sigma, latents)
 
     def _eta(self, done: int) -> float:
         """Seconds until the last picture is denoised; below 0 while no step was measured."""
@@ -233,8 +233,9 @@ class ImageGeneration:
         return latents[0].detach().float() * _variance_scale(pipeline.scheduler)
 
     def _check_numbers(self, latents: torch.Tensor, step: int) -> None:
-        if bool(torch.isfinite(latents).all()):
-            return
+        with _disable_current_modes():
+            if bool(torch.isfinite(latents).all()):
+                return
         other = "the dtype float32 or bfloat16" if self._spec.dtype == "float16" else "another scheduler"
         raise BadNumbersError(
             f"The picture fell apart at step {step}: its latents are no longer numbers. "

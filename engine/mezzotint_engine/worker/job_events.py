@@ -40,6 +40,7 @@ class JobEvents:
     ) -> None:
         self._debugger = debugger
         self._saved: set[int] = set()
+        self._beginnings = 1
         self._control, self._send, self._clock = control, send, clock
         self._recorder, self._state = recorder, state
         self._folder, self._image_count = folder, image_count
@@ -107,8 +108,15 @@ class JobEvents:
             self._previews.offer(self._target, latent, image_index, step, global_step)
 
     def measured(self, name: str, unit: str, step: float, value: float) -> None:
-        # what was stepped through or recorded is no measurement
-        self._recorder.add(f"debugged/{name}" if self._debugger.armed else name, unit, step, value)
+        if self._beginnings > 1:
+            name = f"begun again {self._beginnings - 1}/{name}"  # steps of one series never go back
+        if self._debugger.armed:
+            name = f"debugged/{name}"  # what was stepped through or recorded is no measurement
+        self._recorder.add(name, unit, step, value)
+
+    def begin_again(self) -> None:
+        """The run was left in its middle, by the debugger, and begins anew."""
+        self._beginnings += 1
 
     def saved(self, index: int, file: Path, width: int, height: int, nbytes: int, seed: int) -> None:
         if index in self._saved:

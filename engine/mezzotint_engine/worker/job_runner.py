@@ -66,11 +66,11 @@ class JobRunner:
         slots: SlotWishes | None = None,
     ) -> None:
         self._send = send
-        self._slots = slots or SlotWishes(send)
+        self._slots = SlotWishes(send) if slots is None else slots
         self._debugger: DebugSession | None = None
         self._previews = previews
         self._state = state or WorkerState()
-        self._models = models or ModelResidency()
+        self._models = ModelResidency() if models is None else models
 
     def run(self, job: StartJob, control: JobControl) -> None:
         """Do the job and send how it ended: JobFinished, JobCancelled or JobFailed, once."""
@@ -112,6 +112,8 @@ class JobRunner:
                         break
                     except RestartRunError:
                         clock.leave()
+                        debugger.begin_again()
+                        events.begin_again()
                     except Exception as error:
                         debugger.run_failed(error)
                         raise
@@ -197,7 +199,6 @@ class JobRunner:
         pipeline = model.pipeline(spec.mode)
         host.use_model(model_folder, family.name, pipeline, spec)
         parts = pipeline.components.items()
-        debugger.attach({name: part for name, part in parts if isinstance(part, torch.nn.Module)})
         inputs = Path(job.inputs_folder)
         pictures = ImageGeneration(spec, model, events, clock, inputs)
 
@@ -209,6 +210,7 @@ class JobRunner:
             ImageGeneration(spec, model, listener, again, inputs, apart=True).draw(lap.index)
 
         debugger.use_rerun(draw_again)
+        debugger.attach({name: part for name, part in parts if isinstance(part, torch.nn.Module)})
         # The picture carries what was asked for, so that it can be asked for again; what was chosen stands
         # beside.
         asked_spec = _with_fingerprint(job.spec, own_hash)

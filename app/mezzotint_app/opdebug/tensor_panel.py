@@ -10,8 +10,8 @@ from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -29,8 +29,9 @@ from mezzotint_app.opdebug.tensor_actions import TensorActions
 from mezzotint_app.opdebug.tensor_edit_form import TensorEditForm
 from mezzotint_app.opdebug.tensor_facts_view import TensorFactsView
 from mezzotint_app.opdebug.tensor_list_view import TensorListView
+from mezzotint_app.opdebug.tensor_name_field import TensorNameField
 from mezzotint_app.opdebug.tensor_numbers_view import TensorNumbersView
-from mezzotint_app.opdebug.view_choice import ViewChoice
+from mezzotint_app.opdebug.view_choice import FACTS, ViewChoice
 from mezzotint_app.panels.canvas_view import CanvasView
 from mezzotint_app.state.tensor_view_settings import KINDS
 from mezzotint_app.state.tensor_view_state import TensorViewState
@@ -42,11 +43,15 @@ __all__ = ["TensorPanel"]
 
 BUSY_AFTER_MS = 150  # what comes sooner needs no word
 SIDE_BY_SIDE_PX = 640
+ABOVE_PX = 600  # less high than this, list and facts have no room above the view
+VIEW_PX = 168
+SMALLEST_PX = 100
 SAID_ROLES = {"info": "success", "error": "error"}
 
 
 class TensorPanel(QWidget):
-    """One dock. Wide, list and facts lie beside the view; narrow, above it."""
+    """One dock. Wide, list and facts lie beside the view; high, above it; else the list is a menu, and facts
+    are one of the views."""
 
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,16 +60,12 @@ class TensorPanel(QWidget):
         self.facts = TensorFactsView(view, self)
         self.form = TensorEditForm(view, self)
         self.actions_bar = TensorActions(view, self.form, self)
-        self.name = QLineEdit(self)
-        self.name.setPlaceholderText("Tensor or expression")
-        self.name.setAccessibleName("Tensor or expression that is looked at")
-        self.name.setToolTip("A name of the list, or any expression on them: out - a, out.softmax(-1)")
-        self.name.setMinimumWidth(72)
-        self.name.editingFinished.connect(self._on_name)
+        self.names = TensorNameField(view, self)
+        self.name = self.names.edit
         self.stale = text_label("", "warning", self, wraps=True)
         self.said = text_label("", "success", self, wraps=True)
         self.choice = ViewChoice(self)
-        self.choice.chosen.connect(view.set_kind)
+        self.choice.chosen.connect(self._on_choice)
         self.slice_bar = SliceBar(view, self)
         self.numbers = TensorNumbersView(view, self)
         self.heat_map = HeatMap("Heat map of the tensor", self)
@@ -74,15 +75,19 @@ class TensorPanel(QWidget):
         self.message = EmptyState("eye-off", "", "", parent=self)
         self.note = ElidedLabel("", "small", self)
         self._stack = QStackedWidget(self)
-        self._views = (
+        self._stack.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
+        self._stack.setMinimumHeight(VIEW_PX)
+        self.facts_page = _scrolled(TensorFactsView(view, self), self)  # where there is no room beside
+        self._shows_facts = False
+        for one in (
             self.message,
             self.numbers,
             self.heat_map,
             self.histogram,
             self.picture,
             self.attention,
-        )
-        for one in self._views:
+            self.facts_page,
+        ):
             self._stack.addWidget(one)
         self._busy_timer = QTimer(self)
         self._busy_timer.setSingleShot(True)
@@ -90,6 +95,7 @@ class TensorPanel(QWidget):
         self._busy_timer.timeout.connect(self._show_note)
         self._said_at = 0
         self._was_sized = False
+        self._is_small = False
         self.empty = EmptyState(
             "search",
             "No tensors yet",
@@ -107,22 +113,16 @@ class TensorPanel(QWidget):
         self.show_look()
 
     def _lay_out(self) -> None:
-        scroll = QScrollArea(self)
-        scroll.setWidget(self.facts)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setMinimumHeight(48)
-        first = QWidget(self)
-        one = QVBoxLayout(first)
+        scroll = _scrolled(self.facts, self)
+        self._above = QWidget(self)
+        one = QVBoxLayout(self._above)
         one.setContentsMargins(0, 0, 0, 0)
         one.setSpacing(0)
         one.addWidget(self.list)
         one.addWidget(scroll, 1)
         head = QHBoxLayout()
         head.setSpacing(SPACING // 2)
-        head.addWidget(self.name, 1)
+        head.addWidget(self.names, 1)
         head.addWidget(self.actions_bar)
         second = QWidget(self)
         other = QVBoxLayout(second)
@@ -134,8 +134,8 @@ class TensorPanel(QWidget):
         other.addWidget(self._stack, 1)
         other.addWidget(self.note)
         self.splitter = QSplitter(Qt.Orientation.Vertical, self)
-        self.splitter.addWidget(first)
-        self.splitter.addWidget(second)
+        self.splitter.addWidget(self._above)
+        self.splitter.addWidget(_scrolled(second, self))
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
@@ -149,8 +149,6 @@ class TensorPanel(QWidget):
         view, is_known = self.view, self.view.place.is_known
         self.splitter.setVisible(is_known)
         self.empty.setVisible(not is_known)
-        if not self.name.hasFocus() or not self.name.isModified():
-            self.name.setText(view.name)
         reason = view.place.age or view.place.edit_locked
         self.stale.setText(reason)
         self.stale.setVisible(bool(reason))
@@ -159,14 +157,16 @@ class TensorPanel(QWidget):
             self.said.hide()
 
     def _show_settings(self) -> None:
-        self.choice.set_chosen(self.view.settings.kind)
+        self.choice.set_chosen(FACTS if self._shows_facts else self.view.settings.kind)
         self.choice.set_reasons({kind: self.view.unavailable(kind) for kind in KINDS})
 
     def show_look(self) -> None:
         """Show what has come: a view of the values, or the sentence why there is none."""
         view, look, array = self.view, self.view.look, self.view.array
         shown: QWidget = self.message
-        if view.problem or look is None:
+        if self._shows_facts:
+            shown = self.facts_page
+        elif view.problem or look is None:
             self.message.set_text("This can't be shown" if view.problem else "", view.problem)
         elif look.kind == "histogram" and look.histogram:
             self.histogram.refresh()
@@ -195,6 +195,13 @@ class TensorPanel(QWidget):
             shown = self.heat_map
         self._stack.setCurrentWidget(shown)
         self._show_note()
+
+    def _on_choice(self, kind: str) -> None:
+        self._shows_facts = kind == FACTS
+        if kind != FACTS:
+            self.view.set_kind(kind)
+        self._show_settings()
+        self.show_look()
 
     @property
     def shown(self) -> QWidget | None:
@@ -227,24 +234,24 @@ class TensorPanel(QWidget):
         if level == "info":
             self.form.close_form()
 
-    def _on_name(self) -> None:
-        self.name.setModified(False)
-        self.view.place.select(self.name.text())
-        self.name.setText(self.view.name)
-
     # --- events -----------------------------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         beside = self.width() >= SIDE_BY_SIDE_PX and self.width() > self.height()
         wanted = Qt.Orientation.Horizontal if beside else Qt.Orientation.Vertical
-        if self.splitter.orientation() != wanted:
-            self.splitter.setOrientation(wanted)
-            whole = self.width() if beside else self.height()
-            self.splitter.setSizes([whole * 2 // 5, whole * 3 // 5])
-        elif not self._was_sized and self.height() > 100:
+        is_small = not beside and self.height() < ABOVE_PX
+        if is_small != self._is_small:
+            self._is_small = is_small
+            self._above.setVisible(not is_small)
+            self.choice.offer_facts(is_small)
+            if not is_small and self._shows_facts:
+                self._on_choice(self.view.settings.kind)
+        whole = self.width() if beside else self.height()
+        if self.splitter.orientation() != wanted or (not self._was_sized and whole > SMALLEST_PX):
             self._was_sized = True
-            self.splitter.setSizes([self.height() * 2 // 5, self.height() * 3 // 5])
+            self.splitter.setOrientation(wanted)
+            self.splitter.setSizes([whole * 2 // 5, whole * 3 // 5])
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -254,3 +261,15 @@ class TensorPanel(QWidget):
         super().hideEvent(event)
         self._busy_timer.stop()
         self.view.set_looked_at(False)
+
+
+def _scrolled(widget: QWidget, parent: QWidget) -> QScrollArea:
+    """Nothing lies over something else where there is no room: it scrolls."""
+    scroll = QScrollArea(parent)
+    scroll.setWidget(widget)
+    scroll.setWidgetResizable(True)
+    scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setMinimumHeight(48)
+    return scroll

@@ -9,7 +9,9 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 from mezzotint_app.look.widgets.calm_wheel import calm_wheel
 from mezzotint_app.look.widgets.segmented_choice import SegmentedChoice
 
-__all__ = ["ViewChoice"]
+__all__ = ["FACTS", "ViewChoice"]
+
+FACTS = "facts"  # offered where they have no place of their own
 
 VIEWS = [
     ("numbers", "Numbers", "", "A table of the slice's numbers"),
@@ -44,6 +46,21 @@ class ViewChoice(QWidget):
         layout.addWidget(self.combo)
         self._fit()
 
+    def offer_facts(self, offered: bool) -> None:
+        """Offer the facts and statistics as if they were a view, at the end."""
+        if offered == self.offers_facts:
+            return
+        with QSignalBlocker(self.combo):
+            if offered:
+                self.combo.addItem("Facts and statistics", FACTS)
+            else:
+                self.combo.removeItem(self.combo.findData(FACTS))
+        self._fit()
+
+    @property
+    def offers_facts(self) -> bool:
+        return self.combo.findData(FACTS) >= 0
+
     def set_chosen(self, key: str) -> None:
         self.segments.set_chosen(key)
         with QSignalBlocker(self.combo):
@@ -70,6 +87,6 @@ class ViewChoice(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        has_room = self.width() >= self.segments.sizeHint().width()
+        has_room = not self.offers_facts and self.width() >= self.segments.sizeHint().width()
         self.segments.setVisible(has_room)
         self.combo.setVisible(not has_room)

@@ -363,6 +363,32 @@ def test_wide_the_list_lies_beside_the_view_and_narrow_above_it(panel: TensorPan
     assert panel.choice.segments.isHidden() or panel.choice.combo.isHidden()
 
 
+def test_in_a_small_dock_the_list_is_a_menu_and_facts_are_a_view(
+    panel: TensorPanel, debug: TensorStop, qtbot: Any
+) -> None:
+    panel.resize(320, 300)
+    qtbot.waitUntil(lambda: panel.width() == 320, timeout=5000)
+    debug.stand({"a": A, "out": OUT})
+    assert panel.names.isVisible()
+    assert not panel.list.isVisible()
+    right = panel.actions_bar.save.mapTo(panel, panel.actions_bar.save.rect().topRight()).x()
+    assert right < 320, "a button is cut off"
+    texts = [panel.names.itemText(row) for row in range(panel.names.count())]
+    assert texts == ["a   2 × 3 × 16 × 12 float32", "out   2 × 3 × 16 × 12 float32"]
+    panel.names.activated.emit(0)
+    assert panel.name.text() == "a"
+    assert debug.selected_tensor == "a"
+    facts = panel.choice.combo.findData("facts")
+    panel.choice.combo.activated.emit(facts)
+    assert panel.shown is panel.facts_page
+    debug.stand({"a": A, "out": OUT})
+    assert panel.shown is panel.facts_page, "it stays from stop to stop"
+    panel.resize(420, 760)
+    qtbot.waitUntil(panel.list.isVisible, timeout=5000)
+    assert panel.shown is panel.numbers, "the facts have their own place again"
+    assert panel.choice.combo.findData("facts") < 0
+
+
 def test_each_control_has_a_name_and_can_be_reached(panel: TensorPanel, debug: TensorStop) -> None:
     debug.stand({"out": OUT})
     controls = [

@@ -37,7 +37,7 @@ __all__ = ["OpFilter"]
 Mask = npt.NDArray[np.bool_]
 Rows = np.ndarray[Any, Any]
 Test = Callable[[Rows], Mask]
-Node = Callable[[Sequence[OpSite], Sequence[LadderMark]], Test]
+Node = Callable[[Sequence[OpSite], Sequence[LadderMark], int], Test]
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<text>"[^"]*"|'[^']*')|(?P<sign>==|!=|<=|>=|[<>~&|!()=])|(?P<word>[^\s"'<>=~&|!()]+))"""
@@ -111,13 +111,9 @@ class OpFilter:
         self.text = text
         self._node = _Parser(text).parse()
 
-    def matcher(self, sites: Sequence[OpSite], marks: Sequence[LadderMark]) -> Test:
-        """Rows (of `OP_ROW`) → which of them match. For rows whose sites and marks are among these.
-
-        A row's number is its place, so `number` counts from the first of the rows that are given; use
-        `matching` for rows from the middle.
-        """
-        return self._node(sites, marks)
+    def matcher(self, sites: Sequence[OpSite], marks: Sequence[LadderMark], first: int = 0) -> Test:
+        """Rows (of `OP_ROW`) → which of them match. `first`: the number of the first of these rows."""
+        return self._node(sites, marks, first)
 
     def matching(
         self, rows: Rows, sites: Sequence[OpSite], marks: Sequence[LadderMark]
@@ -166,7 +162,7 @@ class _Parser:
         token = self._next()
         if token.kind == "sign" and token.text == "!":
             inner = self._single()
-            return lambda sites, marks: _negated(inner(sites, marks))
+            return lambda sites, marks, first: _negated(inner(sites, marks, first))
         if token.kind == "sign" and token.text == "(":
             node = self._either()
             if self._now.text != ")" or self._now.kind != "sign":
@@ -240,9 +236,9 @@ def _parsed_number(name: str, value: _Token) -> float:
 
 
 def _joined(left: Node, right: Node, how: Callable[[Mask, Mask], Any]) -> Node:
-    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark]) -> Test:
-        first, second = left(sites, marks), right(sites, marks)
-        return lambda rows: how(first(rows), second(rows))
+    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark], first: int) -> Test:
+        one, other = left(sites, marks, first), right(sites, marks, first)
+        return lambda rows: how(one(rows), other(rows))
 
     return node
 
@@ -252,7 +248,7 @@ def _negated(test: Test) -> Test:
 
 
 def _flag(flag: OpFlags) -> Node:
-    return lambda sites, marks: lambda rows: (rows["flags"] & np.uint16(flag)) != 0
+    return lambda sites, marks, first: lambda rows: (rows["flags"] & np.uint16(flag)) != 0
 
 
 def _by_site(judge: Callable[[OpSite], Any], kind: Any = np.bool_) -> Callable[[Sequence[OpSite]], Any]:
@@ -263,7 +259,7 @@ def _by_site(judge: Callable[[OpSite], Any], kind: Any = np.bool_) -> Callable[[
 
 
 def _site_node(judge: Callable[[OpSite], bool]) -> Node:
-    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark]) -> Test:
+    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark], first: int) -> Test:
         table = _by_site(judge)(sites)
         return lambda rows: table[rows["site"]]
 
@@ -271,7 +267,7 @@ def _site_node(judge: Callable[[OpSite], bool]) -> Node:
 
 
 def _mark_node(judge: Callable[[LadderMark], bool]) -> Node:
-    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark]) -> Test:
+    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark], first: int) -> Test:
         # a trace that was cut off may name a mark that it lost
         table = np.fromiter((judge(mark) for mark in (*marks, LadderMark())), np.bool_, len(marks) + 1)
         return lambda rows: table[np.minimum(rows["mark"], len(marks))]
@@ -293,10 +289,10 @@ def _number(name: str, compare: str, number: float) -> Node:
         of_mark = _MARK_NUMBERS[name]
         return _mark_node(lambda mark: bool(judge(of_mark(mark), number)))
     if name == "number":
-        return lambda sites, marks: lambda rows: judge(np.arange(len(rows)), number)
+        return lambda sites, marks, first: lambda rows: judge(np.arange(first, first + len(rows)), number)
     column = _COLUMNS[name]
 
-    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark]) -> Test:
+    def node(sites: Sequence[OpSite], marks: Sequence[LadderMark], first: int) -> Test:
         def test(rows: Rows) -> Mask:
             values = rows[column]
             # statistics that were not taken are NaN, and match nothing

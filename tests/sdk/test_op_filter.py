@@ -159,6 +159,11 @@ def test_sites_are_judged_once_each_however_many_rows_there_are() -> None:
     assert Counted.asked == 2 * len(SITES)
 
 
+def test_numbers_of_rows_from_the_middle() -> None:
+    matches = OpFilter("number == 3 & !nan").matcher(SITES, MARKS, first=2)
+    assert list(matches(rows()[2:])) == [False, True]
+
+
 def test_totals_by_module_and_line() -> None:
     modules = module_totals(rows(), SITES)
     assert modules["unet"].ops == 3

@@ -415,7 +415,9 @@ class TraceState(QObject):
             return
 
         def work() -> ShownOps:
-            matches = chosen.matcher(snapshot.sites, snapshot.marks) if chosen is not None else None
+            matches = (
+                chosen.matcher(snapshot.sites, snapshot.marks, before.upto) if chosen is not None else None
+            )
             return joined(before, choose_ops(snapshot, matches, first=before.upto))
 
         def done(shown: ShownOps) -> None:

@@ -25,6 +25,7 @@ BENCHMARKS = {
     "same": "bench_same_spec",
     "memory": "bench_app_memory",
     "command": "bench_command_start",
+    "optable": "bench_op_table",
 }
 
 

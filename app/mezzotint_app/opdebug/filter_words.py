@@ -8,8 +8,7 @@ __all__ = ["line_filter", "module_filter", "op_filter"]
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f"'{text}'" if '"' in text else f'"{text}"'
 
 
 def module_filter(path: str) -> str:
@@ -24,4 +23,4 @@ def op_filter(op: str) -> str:
 
 
 def line_filter(file: str, line: int) -> str:
-    return f"line == {line} & file ~ {_quoted('*' + PurePath(file).name)}"
+    return f"line == {line} & file == {_quoted(PurePath(file).name)}"

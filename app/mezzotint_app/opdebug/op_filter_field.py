@@ -20,7 +20,7 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("nan | inf", "NaN or Inf appeared in an output"),
     ('module ~ "unet.down_blocks.*"', "modules by a pattern with * and ?"),
     ("op ~ *mm* & time > 500", "matrix products that took over 500 µs"),
-    ('line == 512 & file ~ "*attention*"', "one line of Python"),
+    ("line == 512 & file == attention.py", "one line of Python"),
     ("shape ~ 2,64,* & dtype == float16", "shape and type of an output"),
     ("bytes > 100M & !view", "much memory moved, views left out"),
     ("step >= 10 & phase == denoise", "sampler step or iteration (from 0) and phase"),

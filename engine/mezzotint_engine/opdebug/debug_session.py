@@ -11,6 +11,7 @@ the debugger itself is reported and never fails the run.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
@@ -27,8 +28,10 @@ from torch.utils._python_dispatch import _disable_current_modes
 
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
+from mezzotint_engine.opdebug.console import Console
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate, RestartRunError
-from mezzotint_engine.opdebug.ladder import Ladder
+from mezzotint_engine.opdebug.ladder import Ladder, place_text
+from mezzotint_engine.opdebug.line_breakpoints import LineBreakpoints
 from mezzotint_engine.opdebug.look_back import LookBack, PastMark, PastRecord, Rerun, denoiser_of
 from mezzotint_engine.opdebug.module_facts import is_compiled
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
@@ -99,6 +102,7 @@ class DebugSession:
         self._denoiser_hook: Any = None
         self._rerun: Rerun | None = None
         self.modules = ModuleStack({})
+        self.console = Console(self)
         self.standing: Standstill | None = None
         self.touched = False
         self.plan: DebugPlan | None = None
@@ -112,6 +116,7 @@ class DebugSession:
         self._sites: list[OpSite] = []
         self._tests_of_site: dict[int, tuple[BreakpointTest, ...]] = {}
         self._book_version = -1
+        self._lines = LineBreakpoints(())
         self._lock = threading.RLock()
         self._stop_lock = threading.RLock()
         self._stops = 0
@@ -126,7 +131,7 @@ class DebugSession:
         self.wants_before = False
         self.interesting: set[int] = set()
 
-    # --- what the run tells: the job's thread --------------------------------------------------------------
+    # --- what the run tells: the job's thread -------------------------------------------------------------
 
     @property
     def armed(self) -> bool:
@@ -195,18 +200,18 @@ class DebugSession:
         except Exception as error:
             self._own_failure(error, -1)
 
-    # --- what clients ask: the control thread --------------------------------------------------------------
+    # --- what clients ask: the control thread -------------------------------------------------------------
 
     def ask(self, call_id: int, ask: dm.DebugAsk, send: Callable[[DebugAnswered], None]) -> None:
         """Answer with `send`, now or, where the run stands, from the thread that stands. Never waits."""
         from mezzotint_engine.opdebug.ask_answers import answer
 
-        def work() -> None:
-            reply, error = answer(self, self.standing, ask)
-            send(DebugAnswered(call_id=call_id, run_id=self.run_id, reply=reply, error=error))
+        def reply(still: Standstill | None) -> None:
+            found, error = answer(self, still, ask)
+            send(DebugAnswered(call_id=call_id, run_id=self.run_id, reply=found, error=error))
 
-        if not self.gate.put(work):
-            work()
+        if not self.gate.put(lambda: reply(self.standing)):
+            reply(None)
 
     def changed(self) -> None:
         """Breakpoints or watches are others than before. What needs another attachment has it from the next
@@ -217,7 +222,40 @@ class DebugSession:
     def stopped_by_user(self) -> bool:
         return self._stopped_by_user
 
-    # --- how the run failed: the job's thread --------------------------------------------------------------
+    # --- what the console does with the run: the thread that stands ---------------------------------------
+
+    def plan_resume(self, resume: dm.Resume) -> None:
+        """Raises BadInputError."""
+        if self.standing is None:
+            raise BadInputError("The run goes on; stop it first.")
+        self.standing.resume(resume)
+
+    def describe(self) -> str:
+        return place_text(self.standing.place) if self.standing is not None else "The run goes on."
+
+    def breakpoints_changed(self) -> None:
+        self.changed()
+        if self.book.take_changed():
+            self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
+
+    def add_watch(self, expression: str) -> None:
+        """Raises BadInputError."""
+        self.watches.set((*self.watches.texts, expression))
+        self.changed()
+
+    def skip_op(self, kind: str, value: str) -> None:
+        """Raises BadInputError."""
+        if self.standing is not None:
+            self.standing.skip(msgspec.convert({"type": "SkipOp", "kind": kind, "value": value}, dm.SkipOp))
+
+    def module_paths(self) -> tuple[str, ...]:
+        return tuple(info.path for info, _ in self.modules.known())
+
+    def breakpoint_hit(self, *_: object, **__: object) -> None:
+        """For `sys.breakpointhook`: `breakpoint()` in anybody's code stands here."""
+        self.line_stop(sys._getframe(1), "breakpoint", None)
+
+    # --- how the run failed: the job's thread -------------------------------------------------------------
 
     def run_failed(self, error: BaseException) -> None:
         """Something in the run raised: stand where it did, unless an op that failed has been looked at
@@ -240,10 +278,11 @@ class DebugSession:
             self._take_off()
             if self._recorder is not None:
                 self._recorder.close()
+            self.console.detach()
         except Exception as error:  # what is left is a file that can't be closed
             _log.warning("The debugger could not be taken off in good order: %s", error)
 
-    # --- arming --------------------------------------------------------------------------------------------
+    # --- arming -------------------------------------------------------------------------------------------
 
     def _arm(self, plan: DebugPlan) -> None:
         first = self.plan is None
@@ -347,11 +386,12 @@ class DebugSession:
         with self._lock:
             if self.book.version != self._book_version:
                 self._book_version = self.book.version
+                self._lines = LineBreakpoints(self.book.op_tests)
                 self._tests_of_site = {
                     number: self._tests_for(site) for number, site in enumerate(self._sites)
                 }
                 self.interesting = {number for number, tests in self._tests_of_site.items() if tests}
-            self.wants_each = self.stepper.wants_ops or bool(self.watches)
+            self.wants_each = self.stepper.wants_ops or bool(self.watches) or bool(self._lines)
             self.wants_before = any(test.when == "before" for test in self.book.op_tests)
             self.modules.watched = self.stepper.wants_borders or bool(self.book.module_borders)
             self.modules.on_enter, self.modules.on_exit = self._entering, self._exiting
@@ -375,7 +415,7 @@ class DebugSession:
             self._capture.mark = self._recorder.mark(mark)
             self._capture.recording = self._recording
 
-    # --- what the capture tells: the thread that dispatched ------------------------------------------------
+    # --- what the capture tells: the thread that dispatched -----------------------------------------------
 
     def new_site(self, site: OpSite) -> int:
         assert self._recorder is not None
@@ -442,7 +482,11 @@ class DebugSession:
         for test in self._tests_of_site.get(event.site, ()):
             if test.when == "after" and self._hit(test, event):
                 self._stop_at_op(event, "breakpoint", test)
-                break
+                return event.out
+        if self._lines:
+            found = self._lines.hit(event, sys._getframe(1), self._names, self.ladder)
+            if found is not None and self._count_hit(found, self._names(event), event.number):
+                self._stop_at_op(event, "breakpoint", found)
         return event.out
 
     def op_failed(self, event: OpEvent) -> None:
@@ -494,7 +538,7 @@ class DebugSession:
             module=place.module,
         )
 
-    # --- module borders ------------------------------------------------------------------------------------
+    # --- module borders -----------------------------------------------------------------------------------
 
     def _hook_borders(self) -> None:
         """Where only borders of some modules matter, nothing else is listened to: a tenth of the price."""
@@ -566,7 +610,7 @@ class DebugSession:
             return None
         return self._stop_at_border(info, depth, place, inputs, output, ins, outs, found, entering)
 
-    # --- standing ------------------------------------------------------------------------------------------
+    # --- standing -----------------------------------------------------------------------------------------
 
     def _stop_at_op(self, event: OpEvent, reason: StopReason, test: BreakpointTest | None) -> bool:
         """Stand at an op. What was edited is in `event.out` afterwards; True where the op is to be
@@ -695,6 +739,8 @@ class DebugSession:
             self._stopped_by_user = True
             raise CancelledRunError("The run was stopped in the debugger.")
         self._refresh()
+        if self.plan is None and self.stepper.active and self._job_thread:
+            self._arm(DebugPlan(stop_at="never"))  # stopped by `breakpoint()` alone
         at_hook = still.event is None and threading.get_ident() == self._job_thread
         wants_ops = self.stepper.active or self.book.needs_ops or bool(self.watches)
         if at_hook and wants_ops and not self._entered and self._capture is not None:
@@ -723,8 +769,12 @@ class DebugSession:
             left.callback(setattr, self, "standing", before)
             stop = still.begin(self._stops, reason, message, breakpoint_id, detail)
             left.enter_context(self.host.paused())
+            left.enter_context(self.gate.arrived())
             ladder = self.ladder if still.past is None else still.past.ladder
             self.host.report(dm.Stopped(stop=stop, latent=self._latent_picture(ladder.latent)))
+            shown = self.console.displayed(still.console_place())
+            if shown:
+                self.host.report(dm.Printed(text=shown.rstrip(), op_number=still.place.op_number))
             try:
                 self.gate.wait()
             finally:
@@ -876,8 +926,6 @@ def _first_line(error: BaseException) -> str:
 
 def _frame_of_caller() -> FrameType | None:
     """The innermost frame that isn't torch's or ours."""
-    import sys
-
     frame: FrameType | None = sys._getframe(1)
     frames, _ = stack_of(frame, limit=1)
     return frames[0] if frames else None

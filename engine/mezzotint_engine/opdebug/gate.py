@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mezzotint_sdk.errors import CancelledRunError
 
@@ -29,7 +30,7 @@ PASSED_ON = (CancelledRunError, RestartRunError, LookEndedError)
 
 
 class Gate:
-    """One thread waits, others hand it work. `wait` returns when `open` or `cancel` was called."""
+    """One thread stands, others hand it work. `wait` returns when `open` or `cancel` was called."""
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -67,23 +68,29 @@ class Gate:
         if self._cancelled:
             raise CancelledRunError("The run was cancelled.")
 
-    def wait(self) -> None:
-        """Stand here. Raises CancelledRunError. May be entered again from a task (looking back stops
-        inside)."""
+    @contextmanager
+    def arrived(self) -> Iterator[None]:
+        """From here on work is taken, also before `wait` is called: whoever hears of a stop may ask at
+        once."""
         self.check()
         with self._lock:
             self._waiting += 1
             self._open = False
         try:
-            while (task := self._tasks.get()) is not None:
-                task()
-                if self._open_now():
-                    break
-            self.check()
+            yield
         finally:
             with self._lock:
                 self._waiting -= 1
                 self._open = False
+
+    def wait(self) -> None:
+        """Stand here, inside of `arrived`. Raises CancelledRunError."""
+        self.check()
+        while (task := self._tasks.get()) is not None:
+            task()
+            if self._open_now():
+                break
+        self.check()
 
     def _open_now(self) -> bool:
         """Opened by the task itself, that is by this thread: its wake-up still lies in the queue."""

@@ -12,7 +12,7 @@ from mezzotint_engine.opdebug.source_places import line_of
 from mezzotint_sdk.debug_records import Place
 from mezzotint_sdk.trace_records import LadderMark
 
-__all__ = ["Ladder"]
+__all__ = ["Ladder", "place_text"]
 
 
 class Ladder:
@@ -115,3 +115,20 @@ class Ladder:
             sigma=self.sigma,
             when="before" if when == "before" else "after",
         )
+
+
+def place_text(place: Place) -> str:
+    """A place in one line, from far to near."""
+    parts = [f"picture {place.image_index + 1} of {place.image_count}"] if place.image_count > 1 else []
+    if place.step >= 0:
+        parts.append(f"step {place.step + 1} of {place.steps}")
+        if place.timestep is not None:
+            parts.append(f"t {place.timestep:g}")
+        if place.sigma is not None:
+            parts.append(f"sigma {place.sigma:.4g}")
+    parts += [part for part in (place.phase, place.module) if part]
+    if place.op:
+        parts.append(f"op {place.op_number} {place.op}")
+    if place.file:
+        parts.append(f"{place.file}:{place.line}")
+    return " > ".join(parts)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mezzotint_engine.opdebug.attention_maps import attention_of_call
 from mezzotint_engine.opdebug.capture import OpEvent
+from mezzotint_engine.opdebug.console import ConsolePlace
 from mezzotint_engine.opdebug.op_sites import arguments_text, traits_of
 from mezzotint_engine.opdebug.source_places import stack_of
 from mezzotint_engine.opdebug.stepper import Here
@@ -334,6 +335,14 @@ class Standstill:
                 self.skip(ask)
             case dm.EditTensor():
                 self.edit(ask)
+            case dm.SayToConsole():
+                text, resumed = self.session.console.execute(ask.line, self.console_place())
+                if resumed:
+                    self.session.gate.open()
+                return dm.ConsoleSaid(text=text, resumed=resumed)
+            case dm.CompleteWord():
+                words, start = self.session.console.completions(ask.line, ask.cursor, self.console_place())
+                return dm.Completions(words=words, start=start)
             case dm.LookAtTensor():
                 return self._at(ask.op_number, lambda still: still.look(ask))
             case dm.SaveTensor():
@@ -341,6 +350,26 @@ class Standstill:
             case _:
                 raise BadInputError(f"This engine doesn't know {type(ask).__name__}.")
         return dm.Obeyed()
+
+    def console_place(self) -> ConsolePlace:
+        recorded = self._all_frames() if self.event is not None and self.event.stack[3] else ()
+        return ConsolePlace(
+            frames=self.frames,
+            names=self.names,
+            set_name=self._assign,
+            recorded=recorded,
+            stop_id=self.stop.stop_id if self.stop is not None else 0,
+        )
+
+    def _assign(self, name: str, value: object) -> None:
+        """`out = …` in the console. A number fills."""
+        old = self.tensor(name)
+        new = torch.full_like(old, value) if isinstance(value, bool | int | float) else value
+        if not isinstance(new, Tensor):
+            raise BadInputError(f"'{name}' is a tensor; give a tensor or a number.")
+        if new.shape != old.shape and new.numel() == 1:
+            new = new.expand_as(old).clone()
+        self.set_tensor(name, new.to(old.dtype), f"edited {name}: in the console")
 
     def _at(self, op_number: int, work: Callable[[Standstill], T]) -> T:
         """`work` here, or at an earlier op, which is executed again for it."""

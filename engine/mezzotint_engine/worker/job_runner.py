@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -102,6 +103,7 @@ class JobRunner:
         if job.debug is not None:
             debugger.want(job.debug)
         self._debugger = debugger
+        hook, sys.breakpointhook = sys.breakpointhook, debugger.breakpoint_hit
         recorder.start()
         failure: BaseException | None = None
         try:
@@ -119,6 +121,7 @@ class JobRunner:
                         raise
             finally:
                 self._debugger = None
+                sys.breakpointhook = hook
                 debugger.close()
                 clock.leave()
                 if self._previews is not None:

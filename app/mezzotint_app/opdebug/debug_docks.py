@@ -13,6 +13,10 @@ from PySide6.QtWidgets import QWidget
 
 from mezzotint_app.opdebug.breakpoints_panel import BreakpointsPanel
 from mezzotint_app.opdebug.console_panel import ConsolePanel
+from mezzotint_app.opdebug.module_tree_panel import ModuleTreePanel
+from mezzotint_app.opdebug.op_table_panel import OpTablePanel
+from mezzotint_app.opdebug.source_panel import SourcePanel
+from mezzotint_app.opdebug.tensor_panel import TensorPanel
 from mezzotint_app.opdebug.watch_panel import WatchPanel
 from mezzotint_app.state.app_state import AppState
 
@@ -31,7 +35,11 @@ class DebugDock:
 
 
 DOCKS: tuple[DebugDock, ...] = (
+    DebugDock("source", "Source", "document", "centre", SourcePanel),
+    DebugDock("modules", "Modules", "model", "left", ModuleTreePanel),
+    DebugDock("ops", "Ops", "list", "below", OpTablePanel),
     DebugDock("console", "Console", "console", "below", ConsolePanel),
+    DebugDock("tensors", "Tensors", "tensors", "right", TensorPanel),
     DebugDock("watches", "Watches", "eye", "right_below", WatchPanel),
     DebugDock("breakpoints", "Breakpoints", "breakpoint", "right_below", BreakpointsPanel),
 )
@@ -42,6 +50,6 @@ OTHERS = {
     "canvas": "centre",
     "plots": "below",
     "log": "below",
-    "queue": "right_below",
-    "gallery": "right_below",
+    "queue": "left",
+    "gallery": "centre",
 }

@@ -22,7 +22,7 @@ from mezzotint_sdk.debug_records import ModuleNode
 __all__ = ["ModuleTreePanel"]
 
 COLUMNS = ("name", "time_us", "ops", "class_name", "parameters")
-REFRESH_HZ = 2.0
+REFRESH_HZ = 4.0
 
 
 class ModuleTreePanel(QWidget):

@@ -43,26 +43,24 @@ class Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("number", "#", 72, "Number of the op in this run, from 0; the filter calls it number", True),
-    Column("mark", "!", 40, "What to know at a glance: NaN, Inf, edited, skipped, failed"),
-    Column("op", "Op", 190, "The op as the dispatcher calls it"),
-    Column("module", "Module", 230, "The module that called it, by its path", elide="left"),
-    Column("source", "Source", 180, "The line of Python that called it; in backward that of the forward"),
-    Column("shapes", "Shapes", 230, "Shapes of its tensors: inputs → outputs"),
-    Column("dtype", "Dtype", 90, "Element types: inputs → outputs"),
-    Column("device", "Device", 60, "Where it ran"),
-    Column(
-        "time", "Time", 78, "Its own time; of ops that one stepped through not comparable with others", True
-    ),
-    Column("flops", "FLOPs", 78, "Floating point operations, as counted from its shapes", True),
-    Column("bytes", "Bytes", 78, "Bytes of its inputs and outputs", True),
-    Column("memory", "Memory", 78, "Change of allocated memory while it ran", True),
+    Column("number", "#", 62, "Number of the op in this run, from 0; the filter calls it number", True),
+    Column("mark", "!", 38, "What to know at a glance: NaN, Inf, edited, skipped, failed"),
+    Column("op", "Op", 180, "The op as the dispatcher calls it"),
+    Column("module", "Module", 200, "The module that called it, by its path", elide="left"),
+    Column("time", "Time", 70, "Its own time; of ops that one stepped through not comparable with others", True),
+    Column("shapes", "Shapes", 200, "Shapes of its tensors: inputs → outputs"),
+    Column("source", "Source", 160, "The line of Python that called it; in backward that of the forward"),
+    Column("dtype", "Dtype", 80, "Element types: inputs → outputs"),
+    Column("device", "Device", 56, "Where it ran"),
+    Column("memory", "Memory", 76, "Change of allocated memory while it ran", True),
+    Column("flops", "FLOPs", 66, "Floating point operations, as counted from its shapes", True),
+    Column("bytes", "Bytes", 74, "Bytes of its inputs and outputs", True),
     Column("kernel", "Kernel", 110, "Kernel that was chosen, for attention"),
     Column("step", "Step", 120, "Sampler step or iteration, from 1, and phase"),
-    Column("min", "Min", 84, "Least element of the output", True),
-    Column("max", "Max", 84, "Greatest element of the output", True),
-    Column("mean", "Mean", 84, "Mean of the output", True),
-    Column("norm", "Norm", 84, "Euclidean norm of the output", True),
+    Column("min", "Min", 78, "Least element of the output", True),
+    Column("max", "Max", 78, "Greatest element of the output", True),
+    Column("mean", "Mean", 78, "Mean of the output", True),
+    Column("norm", "Norm", 78, "Euclidean norm of the output", True),
 )
 STATISTICS = {"min": "minimum", "max": "maximum", "mean": "mean", "norm": "norm"}  # column → field of a row
 

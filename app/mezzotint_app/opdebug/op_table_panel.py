@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from mezzotint_app.look.theme import SPACING
 from mezzotint_app.look.widgets.empty_state import EmptyState
 from mezzotint_app.look.widgets.segmented_choice import SegmentedChoice
-from mezzotint_app.look.widgets.text_label import ElidedLabel
+from mezzotint_app.look.widgets.text_label import ElidedLabel, text_label
 from mezzotint_app.opdebug.filter_words import module_filter
 from mezzotint_app.opdebug.line_totals_view import LineTotalsView
 from mezzotint_app.opdebug.module_entries import module_entries
@@ -61,6 +61,7 @@ class OpTablePanel(QWidget):
         self.tabs.addTab(self.table, "Ops")
         self.tabs.addTab(self.modules, "By module")
         self.tabs.addTab(self.lines, "Hot lines")
+        self.tabs.setCornerWidget(self._build_corner(), Qt.Corner.TopRightCorner)
         self.empty = EmptyState(
             "list",
             "No ops recorded",
@@ -85,7 +86,6 @@ class OpTablePanel(QWidget):
         tools.setContentsMargins(SPACING, SPACING // 2, SPACING, SPACING // 2)
         tools.setSpacing(SPACING)
         tools.addWidget(self.filter, 1)
-        tools.addWidget(self.heat, 0, Qt.AlignmentFlag.AlignTop)
         foot = QHBoxLayout()
         foot.setContentsMargins(SPACING, SPACING // 4, SPACING, SPACING // 4)
         foot.addWidget(self.summary, 1)
@@ -95,6 +95,16 @@ class OpTablePanel(QWidget):
         layout.addLayout(tools)
         layout.addWidget(self._pages, 1)
         layout.addLayout(foot)
+
+    def _build_corner(self) -> QWidget:
+        """The colours beside the tabs: the filter needs the whole width above."""
+        corner = QWidget(self)
+        inside = QHBoxLayout(corner)
+        inside.setContentsMargins(0, 0, SPACING, SPACING // 4)
+        inside.setSpacing(SPACING // 2)
+        inside.addWidget(text_label("Colour", "small", corner))
+        inside.addWidget(self.heat)
+        return corner
 
     def _connect(self) -> None:
         trace, debug = self._trace, self._debug

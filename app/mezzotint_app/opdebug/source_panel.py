@@ -27,7 +27,7 @@ from mezzotint_sdk.errors import MezzotintError
 
 __all__ = ["SourcePanel"]
 
-REFRESH_HZ = 2.0
+REFRESH_HZ = 4.0
 MOST_BYTES = 8 * 1024 * 1024
 MOST_FILES = 60
 WORDS = ("No source yet", "It appears when a debugged run stops, or when you choose an op of a trace.")

@@ -15,24 +15,25 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
-import numpy as np
 import torch
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
 
+from mezzotint_engine.opdebug.border_hooks import BorderHooks
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
 from mezzotint_engine.opdebug.console import Console
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate, RestartRunError
+from mezzotint_engine.opdebug.host_protocol import DebugHost
 from mezzotint_engine.opdebug.ladder import Ladder, place_text
 from mezzotint_engine.opdebug.line_breakpoints import LineBreakpoints
-from mezzotint_engine.opdebug.look_back import LookBack, PastMark, PastRecord, Rerun, denoiser_of
+from mezzotint_engine.opdebug.look_back import LookBack, Rerun
 from mezzotint_engine.opdebug.module_facts import is_compiled
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
@@ -42,6 +43,7 @@ from mezzotint_engine.opdebug.standing import Standstill
 from mezzotint_engine.opdebug.stepper import Here, Stepper
 from mezzotint_engine.opdebug.stop_facts import replaced, tensors_of
 from mezzotint_engine.opdebug.tensor_expression import names_of_op
+from mezzotint_engine.opdebug.time_travel import TimeTravel
 from mezzotint_engine.opdebug.watches import WatchList
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_messages import DebugAnswered
@@ -50,37 +52,12 @@ from mezzotint_sdk.errors import BadInputError, CancelledRunError, InternalError
 from mezzotint_sdk.records import ArrayRef
 from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
 
-__all__ = ["MAX_FAILURES_TOLD", "TRACE_FILE", "DebugHost", "DebugSession"]
+__all__ = ["MAX_FAILURES_TOLD", "TRACE_FILE", "DebugSession"]
 
 TRACE_FILE = "debug/trace.mzt"
 MAX_FAILURES_TOLD = 20  # of the debugger's own, in one run
 
 _log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-
-class DebugHost(Protocol):
-    """What the worker does for the debugger."""
-
-    def report(self, report: dm.DebugReport) -> None: ...
-
-    def paused(self) -> AbstractContextManager[None]:
-        """The time inside counts for no phase."""
-
-    def measured(self, name: str, unit: str, step: float, value: float) -> None: ...
-
-    def write_array(self, array: np.ndarray[Any, Any]) -> ArrayRef | None:
-        """Into a slot; None when there is none to be had."""
-
-    def latent_picture(self, latent: torch.Tensor) -> np.ndarray[Any, Any] | None:
-        """uint8 (height, width, 3), quick and rough."""
-
-    def decode(self, latent: torch.Tensor) -> np.ndarray[Any, Any] | None:
-        """The same by the model's own VAE."""
-
-    def prompt_tokens(self) -> tuple[str, ...]:
-        """Of the text encoder, as labels; empty where they are not known."""
 
 
 class DebugSession:
@@ -96,11 +73,7 @@ class DebugSession:
         self.stepper = Stepper()
         self.watches = WatchList(self._watched)
         self.ladder = Ladder(self._moved, self._picture_begins)
-        self.past = PastRecord()
-        self.denoiser: nn.Module | None = None
-        self.denoiser_forward: Callable[..., Any] | None = None
-        self._denoiser_hook: Any = None
-        self._rerun: Rerun | None = None
+        self.travel = TimeTravel(self)
         self.modules = ModuleStack({})
         self.console = Console(self)
         self.standing: Standstill | None = None
@@ -112,7 +85,7 @@ class DebugSession:
         self._capture: OpCapture | None = None
         self._recorder: OpRecorder | None = None
         self._entered = False  # the mode is on the stack of the job's thread
-        self._border_hooks: list[Any] = []
+        self._border_hooks = BorderHooks(self._entering, self._exiting)
         self._sites: list[OpSite] = []
         self._tests_of_site: dict[int, tuple[BreakpointTest, ...]] = {}
         self._book_version = -1
@@ -122,7 +95,6 @@ class DebugSession:
         self._stops = 0
         self._failures = 0
         self._stopped_by_user = False
-        self.looking_back = False
         self._failed_errors: set[int] = set()
         self._job_thread = 0
         self.level: Level = "op"  # at which the user last stepped
@@ -147,13 +119,12 @@ class DebugSession:
         if self._models != dict(models):
             self._models = dict(models)
             self.modules = ModuleStack(self._models)
-        self.denoiser = denoiser_of(self._models)
-        self.denoiser_forward = self.denoiser.forward if self.denoiser is not None else None
+        self.travel.attach(self._models)
 
     def begin_again(self) -> None:
         """The run was left in its middle and begins anew, under the same plan. Ops are counted on."""
         plan = self.plan
-        self._unhook_borders()
+        self._border_hooks.detach()
         self._leave_mode()
         self.modules.stack.clear()
         with self._lock:
@@ -161,7 +132,7 @@ class DebugSession:
 
     def use_rerun(self, rerun: Rerun) -> None:
         """How the job executes its present picture again; without it there is no stepping back."""
-        self._rerun = rerun
+        self.travel.rerun = rerun
 
     def want(self, plan: DebugPlan) -> None:
         """Any thread: be armed (or have another plan) from the next boundary on."""
@@ -298,24 +269,9 @@ class DebugSession:
             self._recorder = OpRecorder(TraceWriter(self.trace, self._header))
             self._capture = OpCapture(self, self.modules)
             self._moved_to(self.ladder.mark())
-            self._keep_outputs()
+            self.travel.keep(self._capture)
         self._refresh()
         self.host.report(dm.Armed(trace=str(self.trace), note=self._note_on_compiled()))
-
-    def _keep_outputs(self) -> None:
-        """What the denoiser gives from now on: a look back needs not compute it again."""
-        if self.denoiser is None or self._denoiser_hook is not None:
-            return
-        self.past.outputs_complete = not self.past.marks
-
-        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            if self.looking_back:
-                return
-            with _disable_current_modes():
-                copies = {id(one): one.detach().clone() for one in tensors_of(output)}
-                self.past.outputs.append(replaced(output, copies))
-
-        self._denoiser_hook = self.denoiser.register_forward_hook(keep)
 
     def _note_on_compiled(self) -> str:
         compiled = [info.path for info, module in self.modules.known() if is_compiled(module)]
@@ -325,10 +281,8 @@ class DebugSession:
         return f"{names} is compiled and so is seen at its borders only, unless it is run eagerly."
 
     def _take_off(self) -> None:
-        self._unhook_borders()
-        if self._denoiser_hook is not None:
-            self._denoiser_hook.remove()
-            self._denoiser_hook = None
+        self._border_hooks.detach()
+        self.travel.detach()
         self._leave_mode()
         if self._capture is not None:
             self._capture.flush()
@@ -363,12 +317,12 @@ class DebugSession:
             or bool(self.plan and self.plan.on_exception and self.plan.record != "nothing")
         )
         if needed:
-            self._unhook_borders()
+            self._border_hooks.detach()
             if not self._entered:
                 self._enter_mode(capture)
         else:
             self._leave_mode()
-            self._hook_borders()
+            self._border_hooks.attach(self.modules, self.book.module_borders)
 
     def _enter_mode(self, capture: OpCapture) -> None:
         self.modules.attach()
@@ -400,14 +354,11 @@ class DebugSession:
         return tuple(test for test in self.book.op_tests if test.may_match_site(site))
 
     def _picture_begins(self, mark: LadderMark) -> None:
-        self.past = PastRecord()
+        self.travel.begin_picture()
         self._moved_to(mark)
 
     def _moved(self, mark: LadderMark) -> None:
-        past = self.past
-        if self._capture is None:
-            past.first_known = len(past.marks) + 1
-        past.marks.append(PastMark(mark, self.op_count, len(past.outputs)))
+        self.travel.moved(mark)
         self._moved_to(mark)
 
     def _moved_to(self, mark: LadderMark) -> None:
@@ -526,7 +477,7 @@ class DebugSession:
         self._refresh()
         return hit.stop
 
-    def here(self, place: Place, depth: int) -> Here:
+    def here(self, place: Place, depth: int, leaving: bool = False) -> Here:
         return Here(
             op_number=place.op_number,
             phase=place.phase,
@@ -536,38 +487,10 @@ class DebugSession:
             file=place.file,
             line=place.line,
             module=place.module,
+            leaving=leaving,
         )
 
     # --- module borders -----------------------------------------------------------------------------------
-
-    def _hook_borders(self) -> None:
-        """Where only borders of some modules matter, nothing else is listened to: a tenth of the price."""
-        self._unhook_borders()
-        tests = self.book.module_borders
-        if not tests:
-            return
-        for info, module in self.modules.known():
-            if any(test.may_match_module(info.path) for test in tests):
-                before, after = self._pre_hook(info), self._post_hook(info)
-                self._border_hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
-                self._border_hooks.append(module.register_forward_hook(after, with_kwargs=True))
-
-    def _pre_hook(self, info: ModuleInfo) -> Any:
-        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            return self._entering(info, info.path.count(".") + 1, (args, kwargs), None)
-
-        return hook
-
-    def _post_hook(self, info: ModuleInfo) -> Any:
-        def hook(_module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-            return self._exiting(info, info.path.count(".") + 1, (args, kwargs), output)
-
-        return hook
-
-    def _unhook_borders(self) -> None:
-        for handle in self._border_hooks:
-            handle.remove()
-        self._border_hooks = []
 
     def _entering(self, info: ModuleInfo, depth: int, inputs: Any, _output: Any) -> Any:
         return self._border(info, depth, inputs, None, True)
@@ -615,7 +538,7 @@ class DebugSession:
     def _stop_at_op(self, event: OpEvent, reason: StopReason, test: BreakpointTest | None) -> bool:
         """Stand at an op. What was edited is in `event.out` afterwards; True where the op is to be
         skipped."""
-        still = self._standstill_of(event, self.modules.depth, None)
+        still = self.standstill_of(event, None)
         place = still.place
         detail = ""
         if event.error is not None:
@@ -659,7 +582,7 @@ class DebugSession:
         still = Standstill(
             session=self,
             place=place,
-            here=self.here(place, depth),
+            here=self.here(place, depth, leaving=not entering),
             ins=ins,
             outs=outs,
             frame=frame,
@@ -731,7 +654,13 @@ class DebugSession:
                 self._wait(still, reason, message, number, detail)
                 if still.back_to is None:
                     break
-                self._look_back(still)
+                target, still.back_to = still.back_to, None
+                try:
+                    self.travel.look_back(target)
+                except CancelledRunError:
+                    raise
+                except Exception as error:  # told, and the run stands where it stood
+                    self._own_failure(error, target)
             still.end()
         if still.restart:
             raise RestartRunError
@@ -746,7 +675,7 @@ class DebugSession:
         if at_hook and wants_ops and not self._entered and self._capture is not None:
             # stopped by a hook on one module alone, and what comes now needs every op
             self.modules.seed(still.place.module)
-            self._unhook_borders()
+            self._border_hooks.detach()
             self._enter_mode(self._capture)
 
     def _wait(
@@ -782,106 +711,13 @@ class DebugSession:
             if self.book.take_changed():
                 self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
 
-    # --- stepping back ------------------------------------------------------------------------------------
-
-    def back_refused(self) -> str:
-        """Why there is no stepping back here, as a sentence; "" where there is."""
-        if self._rerun is None:
-            return "This kind of run can't be executed again up to an earlier op."
-        if self._capture is None or not self._capture.modules_of_ops:
-            return "No op has been recorded yet, so there is none to step back to."
-        return ""
-
-    def back_target(self, resume: dm.Resume, present: int) -> int:
-        """The op that a step back leads to. Raises BadInputError."""
-        if refused := self.back_refused():
-            raise BadInputError(refused)
-        target = resume.op_number
-        if target < 0:
-            target = self._earlier(resume.level, present, max(1, resume.count))
-        if target >= present:
-            raise BadInputError(f"Op {target} is not before this one ({present}).")
-        if target < 0:
-            raise BadInputError("There is no earlier op of that kind.")
-        self.past.anchor(target)  # raises where it can't be reached
-        return target
-
-    def _earlier(self, level: Level, present: int, count: int) -> int:
-        if level == "module" and self._capture is not None:
-            owners = self._capture.modules_of_ops
-            target = min(present, len(owners)) - 1
-            for _ in range(count):
-                owner = owners[target] if target >= 0 else 0
-                while target > 0 and owners[target - 1] == owner:
-                    target -= 1
-                if target == present:
-                    break
-                present, target = target, target if count == 1 else target - 1
-            return target
-        if level in ("step", "phase"):
-            known = self.past.marks[self.past.first_known :]
-            kinds = [mark.op_number for mark in known if level == "step" or mark.mark.step < 0]
-            earlier = sorted({number for number in kinds if number < present})
-            return earlier[-min(count, len(earlier))] if earlier else -1
-        if level == "run":
-            return self.past.marks[self.past.first_known].op_number if self.past.marks else -1
-        return present - count
-
-    def _look_back(self, still: Standstill) -> None:
-        """On the thread that stands, below its stop. What goes wrong there is told, and the run is not
-        touched."""
-        target, still.back_to = still.back_to, None
-        assert target is not None
-        assert self._rerun is not None
-        before, self.looking_back = self.looking_back, True
-        try:
-            with _disable_current_modes():
-                LookBack(self, self.past, self._rerun, self.op_count).run(target)
-        except CancelledRunError:
-            raise
-        except Exception as error:
-            self._own_failure(error, target)
-        finally:
-            self.looking_back = before
-
-    def peek(self, op_number: int, work: Callable[[Standstill], T]) -> T:
-        """`work` at an earlier op, which is executed again for it. On the thread that stands; raises
-        BadInputError."""
-        if refused := self.back_refused():
-            raise BadInputError(refused)
-        assert self._rerun is not None
-        self.past.anchor(op_number)
-        found: list[T] = []
-        failed: list[Exception] = []
-        look = LookBack(self, self.past, self._rerun, self.op_count)
-
-        def at(event: OpEvent) -> None:
-            still = self._standstill_of(event, self.modules.depth, look)
-            try:
-                found.append(work(still))
-            except Exception as error:  # to be raised where it was asked for, not inside of the model
-                failed.append(error)
-            still.end()
-
-        before, self.looking_back = self.looking_back, True
-        try:
-            with _disable_current_modes():
-                look.peek(op_number, at)
-        finally:
-            self.looking_back = before
-        if failed:
-            raise failed[0]
-        if not found:
-            raise BadInputError(f"Op {op_number} was not met when the picture was executed again.")
-        return found[0]
-
-    def _standstill_of(self, event: OpEvent, depth: int, look: LookBack | None) -> Standstill:
+    def standstill_of(self, event: OpEvent, look: LookBack | None) -> Standstill:
         ladder = self.ladder if look is None else look.ladder
         place = ladder.place_of_op(event)
         return Standstill(
             session=self,
             place=place,
-            here=self.here(place, depth),
+            here=self.here(place, self.modules.depth),
             ins=list(event.inputs),
             outs=list(event.outputs),
             frame=_frame_of_caller(),
@@ -892,7 +728,7 @@ class DebugSession:
 
     def stand_in_the_past(self, look: LookBack, event: OpEvent) -> None:
         """At an op of a second execution."""
-        still = self._standstill_of(event, self.modules.depth, look)
+        still = self.standstill_of(event, look)
         look.stepper.clear()
         self._wait(still, "step", f"Looking back at {still.place.op}.", 0, "")
         still.end()

@@ -165,8 +165,8 @@ class LookBack:
             modules.on_enter, modules.on_exit = self._entering, self._exiting
             past.generators.restore()
             with ExitStack() as self._left:
-                if session.denoiser is not None and past.outputs_complete:
-                    self._left.enter_context(self._fed(session.denoiser))
+                if session.travel.denoiser is not None and past.outputs_complete:
+                    self._left.enter_context(self._fed(session.travel.denoiser))
                 with torch.inference_mode(past.inference), torch.set_grad_enabled(past.grad):
                     self._rerun(self.ladder)
         except LookEndedError:
@@ -181,7 +181,7 @@ class LookBack:
     def _fed(self, denoiser: nn.Module) -> Iterator[None]:
         """Kept outputs in the place of the denoiser's calls, as long as nobody looks."""
         kept = iter(self._past.outputs[: self._past.marks[self._anchor].outputs])
-        own = self._session.denoiser_forward
+        own = self._session.travel.denoiser_forward
         before = denoiser.__dict__.get("forward")  # that of a look around this one
 
         def feed(*args: Any, **kwargs: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import module as nn_module
 
-__all__ = ["ModuleInfo", "ModuleStack"]
+__all__ = ["Border", "ModuleInfo", "ModuleStack"]
 
 
 class ModuleInfo:

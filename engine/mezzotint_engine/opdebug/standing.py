@@ -104,7 +104,7 @@ class Standstill:
             recorded=session.op_count,
             shown=session.op_count,
             ran=session.op_count,
-            back_refused=session.back_refused(),
+            back_refused=session.travel.refused(),
             looking_back=self.past is not None,
             touched=session.touched,
             level=session.level,
@@ -235,7 +235,7 @@ class Standstill:
 
     def _remember(self, role: str, index: int, new: Tensor | None) -> None:
         """For a look back that passes here; `new` is None when it is restored."""
-        past, number = self.session.past, self.place.op_number
+        past, number = self.session.travel.past, self.place.op_number
         if self.event is not None:
             edits = (past.edits if role == "out" else past.input_edits).setdefault(number, {})
         else:
@@ -375,7 +375,7 @@ class Standstill:
         """`work` here, or at an earlier op, which is executed again for it."""
         if op_number < 0 or op_number == self.place.op_number:
             return work(self)
-        return self.session.peek(op_number, work)
+        return self.session.travel.peek(op_number, work)
 
     # --- how it goes on
 
@@ -383,7 +383,7 @@ class Standstill:
         """Plan it; the gate is opened by the caller. Raises BadInputError."""
         session = self.session
         if self.past is not None and resume.verb != "stop":
-            self.past.resume(resume, self.here, session.back_target)
+            self.past.resume(resume, self.here, session.travel.target)
             return
         match resume.verb:
             case "restart":
@@ -393,7 +393,7 @@ class Standstill:
             case "continue":
                 session.stepper.clear()
             case "back":
-                self.back_to = session.back_target(resume, self.here.op_number)
+                self.back_to = session.travel.target(resume, self.here.op_number)
             case _:
                 if self.post_mortem:
                     raise BadInputError(

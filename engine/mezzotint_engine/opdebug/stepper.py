@@ -21,6 +21,7 @@ class Here:
     step: int
     image: int
     depth: int  # of modules
+    leaving: bool = False  # at the exit of a module
     file: str = ""
     line: int = 0
     module: str = ""
@@ -119,7 +120,9 @@ class Stepper:
     def _plan_exit(self, here: Here) -> None:
         if here.depth < 1:
             raise BadInputError("This op is in no module; there is nothing to step out of.")
-        self._exit = lambda now: now.depth <= here.depth
+        # at an exit already, out is out of the module around it
+        deepest = here.depth - 1 if here.leaving else here.depth
+        self._exit = lambda now: now.depth <= deepest
 
     def _plan_until(self, resume: Resume, here: Here) -> None:
         if resume.op_number >= 0:

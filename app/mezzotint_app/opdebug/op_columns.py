@@ -47,7 +47,9 @@ COLUMNS: tuple[Column, ...] = (
     Column("mark", "!", 38, "What to know at a glance: NaN, Inf, edited, skipped, failed"),
     Column("op", "Op", 180, "The op as the dispatcher calls it"),
     Column("module", "Module", 200, "The module that called it, by its path", elide="left"),
-    Column("time", "Time", 70, "Its own time; of ops that one stepped through not comparable with others", True),
+    Column(
+        "time", "Time", 70, "Its own time; of ops that one stepped through not comparable with others", True
+    ),
     Column("shapes", "Shapes", 200, "Shapes of its tensors: inputs → outputs"),
     Column("source", "Source", 160, "The line of Python that called it; in backward that of the forward"),
     Column("dtype", "Dtype", 80, "Element types: inputs → outputs"),

@@ -6,18 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QItemSelectionModel, QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
-from mezzotint_app.opdebug.op_columns import COLUMNS
-from mezzotint_app.opdebug.op_table_delegate import heat_part
+from mezzotint_app.opdebug.op_columns import COLUMNS, OpTexts
+from mezzotint_app.opdebug.op_table_delegate import ROW_PX, heat_part
 from mezzotint_app.opdebug.op_table_panel import OpTablePanel
 from mezzotint_app.opdebug.place_menus import op_menu
 from mezzotint_app.state.app_state import AppState
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.debug_records import Place, Stop
+from mezzotint_sdk.trace_records import OP_ROW
 from tests.app.app_records import run_record
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.trace_files import TraceMaker
@@ -294,3 +296,35 @@ def test_colours_are_drawn(panel: OpTablePanel, shows: Shows) -> None:
     panel.heat.chosen.emit("memory")
     by_memory = panel.table.viewport().grab().toImage()
     assert plain != by_time != by_memory != plain
+
+
+def test_a_million_rows_cost_what_is_seen_of_them(
+    qtbot: Any, panel: OpTablePanel, app_state: AppState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker = TraceMaker(tmp_path / "t.mzt").steps(0, 1)
+    rows = np.zeros(1_000_000 - maker.count, OP_ROW)
+    rows["site"] = np.resize(np.arange(len(maker.sites)), len(rows))
+    maker.put(rows)
+    asked: list[int] = []
+    cell_of = OpTexts.cell
+
+    def counted(texts: OpTexts, row: np.void, number: int, key: str) -> str:
+        asked.append(number)
+        return cell_of(texts, row, number, key)
+
+    monkeypatch.setattr(OpTexts, "cell", counted)
+    app_state.trace.open_file(str(maker.done()))
+    qtbot.waitUntil(lambda: panel.table.model().rowCount() == 1_000_000, timeout=30_000)
+    seen = (panel.table.viewport().height() // ROW_PX + 2) * len(COLUMNS)
+    panel.table.viewport().grab()
+    assert len(asked) < 6 * seen, "opening reads what is in view, whatever Qt paints again"
+    asked.clear()
+    panel.table.verticalScrollBar().setValue(777_777)
+    panel.table.viewport().grab()
+    assert 0 < len(asked) < 3 * seen
+    assert all(777_777 <= number < 777_900 for number in asked)
+    asked.clear()
+    app_state.trace.set_filter("softmax")
+    qtbot.waitUntil(lambda: not app_state.trace.is_busy, timeout=30_000)
+    panel.table.viewport().grab()
+    assert len(asked) < 3 * seen

@@ -9,10 +9,15 @@ from mezzotint_engine.opdebug.capture import OpEvent
 from mezzotint_engine.opdebug.module_stack import ModuleInfo
 from mezzotint_engine.opdebug.op_sites import op_name
 from mezzotint_engine.opdebug.source_places import line_of
+from mezzotint_sdk import phases
 from mezzotint_sdk.debug_records import Place
 from mezzotint_sdk.trace_records import LadderMark
 
 __all__ = ["Ladder", "place_text"]
+
+
+# The phases of a picture that lie before and after its sampler steps. Those of training lie in an iteration.
+OUTSIDE_OF_STEPS = frozenset({phases.LOAD, phases.ENCODE, phases.DECODE, phases.SAVE})
 
 
 class Ladder:
@@ -38,7 +43,7 @@ class Ladder:
         if name == self.phase:
             return
         self.phase = name
-        if name != "denoise":
+        if name in OUTSIDE_OF_STEPS:
             self.step, self.timestep, self.sigma = -1, None, None
         self._on_change(self.mark())
 

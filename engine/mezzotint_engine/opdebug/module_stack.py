@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,8 @@ class ModuleInfo:
     def __init__(self, index: int, path: str, class_name: str) -> None:
         self.index, self.path, self.class_name = index, path, class_name
 
+
+_TWICE = r"Using `torch.compile\(module\)` when there are global hooks"
 
 Border = Callable[[ModuleInfo, int, tuple[tuple[Any, ...], dict[str, Any]], Any], Any]
 
@@ -140,7 +143,14 @@ class ModuleStack:
             nn_module.register_module_forward_hook(after, always_call=True),
         ]
 
+        # torch warns of the hooks being called twice for a compiled module, once for it and once for what it wraps,
+        # which is what the two names of it in the tree mean
+        warnings.filterwarnings("ignore", message=_TWICE)
+
     def detach(self) -> None:
+        kept = [one for one in warnings.filters if getattr(one[1], "pattern", "") != _TWICE]
+        if len(kept) != len(warnings.filters):
+            warnings.filters[:] = kept  # type: ignore[index]
         for handle in self._handles:
             handle.remove()
         self._handles = []

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "memory": "bench_app_memory",
     "command": "bench_command_start",
     "optable": "bench_op_table",
+    "debugger": "bench_op_debugger",
 }
 
 

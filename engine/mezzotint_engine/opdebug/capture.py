@@ -138,6 +138,8 @@ class OpCapture(TorchDispatchMode):
         self._observer = observer
         self._modules = modules
         self.recording = True
+        self.quiet = False  # count ops as if they were recorded, but make no rows
+        self.wake: set[int] = set()  # numbers of ops that the observer is called for
         self.statistics = statistics  # of each op's first output
         self._samplers = _Samplers()
         self._places = SourcePlaces()
@@ -228,7 +230,7 @@ class OpCapture(TorchDispatchMode):
             if node is not None:
                 flags |= OpFlags.BACKWARD
             sample = self._sample(number, inputs, outputs, flags) if self.statistics else None
-            if self.recording:
+            if self.recording and not self.quiet:
                 self.modules_of_ops.append(module.index)
                 thread = self._threads.get(threading.get_ident())
                 if thread is None:
@@ -238,7 +240,7 @@ class OpCapture(TorchDispatchMode):
                 )
                 if len(self._rows) >= BATCH:
                     self.flush()
-            if observer.wants_each or site in observer.interesting:
+            if observer.wants_each or site in observer.interesting or number in self.wake:
                 event = OpEvent(number, site, func, args, kwargs, inputs)
                 event.out, event.outputs, event.ran = out, outputs, True
                 event.stack = (module, code, instruction, node is not None)
@@ -266,6 +268,13 @@ class OpCapture(TorchDispatchMode):
             for one in inputs:
                 sampler.forget(one)
         return (sampler.take(number, outputs[0]) or number) if outputs else None
+
+    def watch_like(self, other: OpCapture, wake: set[int]) -> None:
+        """See again what `other` has seen: its sites are known, nothing is recorded, and the observer is
+        called
+        for the ops of these numbers alone."""
+        self.quiet, self.wake = True, wake
+        self._sites, self._places, self._forward = other._sites, other._places, other._forward
 
     def flush(self) -> None:
         """Hand on the rows that were gathered. On the thread whose statistics are still on a device, if any

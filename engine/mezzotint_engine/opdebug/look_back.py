@@ -114,13 +114,21 @@ class LookBack:
     present; it raises `CancelledRunError` where the run was cancelled meanwhile.
     """
 
-    wants_each = True
-
-    def __init__(self, session: DebugSession, past: PastRecord, rerun: Rerun, present: int) -> None:
+    def __init__(
+        self,
+        session: DebugSession,
+        past: PastRecord,
+        rerun: Rerun,
+        present: int,
+        seen: OpCapture | None = None,
+    ) -> None:
+        """`seen`: what saw the first execution."""
+        self._seen = seen
         self._session = session
         self._past = past
         self._rerun = rerun
         self._present = present  # the op at which the run stands: the past ends there
+        self.wants_each = seen is None
         self.wants_before = bool(past.input_edits)
         self.interesting: set[int] = set()
         self.stepper = Stepper()
@@ -205,6 +213,9 @@ class LookBack:
         if place == self._anchor and self._capture is None:
             capture = self._capture = OpCapture(self, self._session.modules)
             capture.count = self._past.marks[place].op_number
+            past = self._past
+            if self._seen is not None:
+                capture.watch_like(self._seen, {self._target, self._present, *past.edits, *past.input_edits})
             self._left.enter_context(capture)
 
     # --- OpObserver
@@ -234,11 +245,14 @@ class LookBack:
             raise LookEndedError
         if event.number >= self._present:
             raise LookEndedError
+        if event.number < self._target:
+            return event.out
         place = self.ladder.place_of_op(event)
         here = self._session.here(place, self._session.modules.depth)
         wanted = event.number == self._target or (event.number > self._target and self.stepper.at_op(here))
         if wanted:
             self._session.stand_in_the_past(self, event)
+            self.wants_each = self.wants_each or self.stepper.active
             if self._again is not None or not self.stepper.active:
                 raise LookEndedError
         return event.out

@@ -12,7 +12,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 from torch.nn.modules import module as nn_module
@@ -143,14 +143,13 @@ class ModuleStack:
             nn_module.register_module_forward_hook(after, always_call=True),
         ]
 
-        # torch warns of the hooks being called twice for a compiled module, once for it and once for what it wraps,
-        # which is what the two names of it in the tree mean
+        # torch warns of hooks being called twice for a compiled module, for it and for what it wraps: the
+        # tree has it under both names
         warnings.filterwarnings("ignore", message=_TWICE)
 
     def detach(self) -> None:
-        kept = [one for one in warnings.filters if getattr(one[1], "pattern", "") != _TWICE]
-        if len(kept) != len(warnings.filters):
-            warnings.filters[:] = kept  # type: ignore[index]
+        for one in [one for one in warnings.filters if getattr(one[1], "pattern", "") == _TWICE]:
+            cast("list[Any]", warnings.filters).remove(one)
         for handle in self._handles:
             handle.remove()
         self._handles = []

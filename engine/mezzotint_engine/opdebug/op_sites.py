@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from types import CodeType
 from typing import Any
@@ -18,6 +19,7 @@ from torch.utils.flop_counter import flop_registry
 
 from mezzotint_engine.opdebug.module_stack import ModuleInfo
 from mezzotint_engine.opdebug.source_places import line_of
+from mezzotint_engine.opdebug.tensor_expression import input_name
 from mezzotint_sdk.trace_records import OpFlags, OpSite, TensorMeta
 
 __all__ = ["OpTraits", "describe_site", "op_name", "tensors_in", "traits_of"]
@@ -25,6 +27,7 @@ __all__ = ["OpTraits", "describe_site", "op_name", "tensors_in", "traits_of"]
 MAX_ARGUMENT_CHARS = 300
 _LINEAR_LIKE = {"aten.linear", "aten.matmul"}
 _ATTENTION = "scaled_dot_product_attention"
+_INPUT_NAMES = tuple(input_name(position) for position in range(1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +73,25 @@ def tensors_in(args: Any, kwargs: Any) -> list[torch.Tensor]:
 
 
 def meta_of(tensor: torch.Tensor) -> TensorMeta:
-    plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
     try:
-        strides = tuple(tensor.stride())
+        strides = tensor.stride()
     except RuntimeError:  # sparse
         strides = ()
+    plain = type(tensor) in (torch.Tensor, torch.nn.Parameter)
+    kind = "" if plain else type(tensor).__name__
+    return _meta(tensor.shape, tensor.dtype, tensor.device, strides, kind)
+
+
+@lru_cache(maxsize=65536)
+def _meta(
+    shape: torch.Size, dtype: torch.dtype, device: torch.device, strides: tuple[int, ...], kind: str
+) -> TensorMeta:
     return TensorMeta(
-        shape=tuple(int(size) for size in tensor.shape),
-        dtype=str(tensor.dtype).removeprefix("torch."),
-        device=str(tensor.device),
-        strides=strides,
-        kind="" if plain else type(tensor).__name__,
+        shape=tuple(int(size) for size in shape),
+        dtype=str(dtype).removeprefix("torch."),
+        device=str(device),
+        strides=tuple(strides),
+        kind=kind,
     )
 
 
@@ -115,7 +126,7 @@ def describe_site(
 
 def arguments_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """Arguments as Python would write them; tensors by the names that expressions have for them."""
-    names = iter(input_names())
+    names = iter(_INPUT_NAMES)
 
     def write(value: Any) -> str:
         if isinstance(value, torch.Tensor):
@@ -129,11 +140,6 @@ def arguments_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     parts += [f"{name}={write(value)}" for name, value in kwargs.items()]
     text = ", ".join(parts)
     return text if len(text) <= MAX_ARGUMENT_CHARS else f"{text[: MAX_ARGUMENT_CHARS - 1]}…"
-
-
-def input_names() -> list[str]:
-    """What expressions call the inputs: a to z, then in26, in27 …"""
-    return [*"abcdefghijklmnopqrstuvwxyz", *(f"in{number}" for number in range(26, 200))]
 
 
 def _guarded(work: Callable[..., int], *given: Any) -> int:

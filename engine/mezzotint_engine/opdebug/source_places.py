@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from types import CodeType, FrameType
 
 import torch
@@ -19,6 +20,7 @@ _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _SITE = os.sep + "site-packages" + os.sep
 
 
+@lru_cache(maxsize=65536)
 def line_of(code: CodeType, instruction: int) -> int:
     """The line of the instruction at `instruction` (a frame's f_lasti); the function's first where it has
     none."""

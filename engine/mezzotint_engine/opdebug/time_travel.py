@@ -123,7 +123,9 @@ class TimeTravel:
         """On the thread that stands, below its stop; returns when the user comes back to the present."""
         assert self.rerun is not None
         with self._aside():
-            LookBack(self._session, self.past, self.rerun, self._session.op_count).run(op_number)
+            LookBack(self._session, self.past, self.rerun, self._session.op_count, self._capture).run(
+                op_number
+            )
 
     @contextmanager
     def _aside(self) -> Iterator[None]:
@@ -144,7 +146,7 @@ class TimeTravel:
         self.past.anchor(op_number)
         found: list[T] = []
         failed: list[Exception] = []
-        look = LookBack(self._session, self.past, self.rerun, self._session.op_count)
+        look = LookBack(self._session, self.past, self.rerun, self._session.op_count, self._capture)
 
         def at(event: OpEvent) -> None:
             still = self._session.standstill_of(event, look)

@@ -185,6 +185,9 @@ class DockArea(QObject):
         """Open a panel, bring it to the front, and give it the keyboard."""
         self.bring_to_front(key)
         widget = self.docks[key].widget()
+        if widget.focusProxy() is not None:
+            widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
         first = widget.nextInFocusChain()
         while first is not None and first is not widget:
             takes_tab = first.focusPolicy() & Qt.FocusPolicy.TabFocus

@@ -121,10 +121,10 @@ QCheckBox, QRadioButton {
 }
 QCheckBox:focus, QRadioButton:focus { border-color: $focus; }
 
-QCheckBox::indicator {
+QCheckBox::indicator, QAbstractItemView::indicator {
     width: 14px; height: 14px; border: 1px solid $border_strong; border-radius: 3px; background: $raised;
 }
-QCheckBox::indicator:checked {
+QCheckBox::indicator:checked, QAbstractItemView::indicator:checked {
     background: $accent; border-color: $accent; image: url($icons/check-$name.svg);
 }
 
@@ -187,6 +187,7 @@ QToolButton[role="rung"] {
     padding: 1px 8px; min-height: 16px; border: 1px solid transparent; font-size: ${small}pt;
 }
 QToolButton[role="rung"]:checked { border-color: $accent; background: $accent_soft; }
+QToolButton[role="rung"][stale="true"] { color: $muted; }
 QToolButton[role="rung"]:focus { border: 2px solid $focus; padding: 0 7px; }
 QPlainTextEdit[role="plain"] { border: none; border-bottom: 1px solid $border; border-radius: 0; }
 QPlainTextEdit[role="plain"]:focus { border: 2px solid $focus; padding: 2px 5px; }

@@ -13,8 +13,8 @@ from mezzotint_sdk.debug_records import Breakpoint
 
 __all__ = ["BreakpointsModel"]
 
-HEADINGS = ("Stops at", "Hits", "And")
-WHERE, HITS, HOW = range(3)
+HEADINGS = ("Stops at", "And", "Hits")
+WHERE, HOW, HITS = range(3)
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
@@ -79,7 +79,7 @@ class BreakpointsModel(QAbstractTableModel):
         column = index.column()
         match role:
             case Role.DisplayRole:
-                return (condition_text(one), f"{one.hits:,}" if one.hits else "", manner_text(one))[column]
+                return (condition_text(one), manner_text(one), f"{one.hits:,}" if one.hits else "")[column]
             case Role.CheckStateRole if column == WHERE:
                 return Qt.CheckState.Checked if one.enabled else Qt.CheckState.Unchecked
             case Role.DecorationRole if column == WHERE and one.breakpoint_id == self._stop_id:

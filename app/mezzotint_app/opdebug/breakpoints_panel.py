@@ -31,6 +31,7 @@ from mezzotint_sdk.debug_records import Breakpoint
 __all__ = ["BreakpointsPanel"]
 
 ROW_PX = 24
+HOW_PX = 96
 
 
 class BreakpointsPanel(QWidget):
@@ -106,7 +107,8 @@ class BreakpointsPanel(QWidget):
         columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         columns.setSectionResizeMode(WHERE, QHeaderView.ResizeMode.Stretch)
         columns.setSectionResizeMode(HITS, QHeaderView.ResizeMode.ResizeToContents)
-        columns.setSectionResizeMode(HOW, QHeaderView.ResizeMode.ResizeToContents)
+        columns.setMinimumSectionSize(40)
+        table.setColumnWidth(HOW, HOW_PX)
         return table
 
     # --- what can be done ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, 
 from mezzotint_app.look.theme import FONT_SMALL, SPACING, theme_manager
 from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
-from mezzotint_app.opdebug.console_input import ConsoleInput
+from mezzotint_app.opdebug.console_line_edit import ConsoleInput
 from mezzotint_app.state.app_state import AppState
 from mezzotint_app.state.console_state import KEPT_LINES, ConsoleLine, LineKind
 
@@ -30,6 +30,7 @@ COLORS: dict[LineKind, str] = {
     "error": "danger",
     "stop": "warning",
 }
+BUSY = "…"
 GOING_ON = "The run goes on; the console takes lines at a stop."
 NO_RUN = "No run is being debugged; press Debug (F5)."
 
@@ -60,7 +61,6 @@ class ConsolePanel(QWidget):
             "Enter runs it, an empty line repeats the last one; Tab completes, Up goes back"
         )
         self.input.set_history(self._console.history)
-        self.hint = text_label("", "small", self)
         self.clear = tool_button("clear", "Clear the console", parent=self)
         self.clear.clicked.connect(self._console.clear)
         row = QHBoxLayout()
@@ -68,7 +68,6 @@ class ConsolePanel(QWidget):
         row.setSpacing(SPACING)
         row.addWidget(self.prompt)
         row.addWidget(self.input, 1)
-        row.addWidget(self.hint)
         row.addWidget(self.clear)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -106,10 +105,11 @@ class ConsolePanel(QWidget):
     def _refresh(self) -> None:
         self.prompt.setText(self._console.prompt.strip())
         if self._debug.is_stopped:
-            self.hint.setText("…" if self._console.is_busy else "")
+            hint = BUSY if self._console.is_busy else ""
         else:
-            self.hint.setText(GOING_ON if self._debug.armed else NO_RUN)
-        self.hint.setVisible(bool(self.hint.text()))
+            hint = GOING_ON if self._debug.armed else NO_RUN
+        if hint != self.input.placeholderText():
+            self.input.setPlaceholderText(hint)
 
     # --- text ------------------------------------------------------------------------------------------
 

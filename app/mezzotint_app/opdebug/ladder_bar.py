@@ -89,6 +89,7 @@ class LadderBar(QWidget):
         self.rungs: dict[Level, _Rung] = {}
         self._arrows: dict[Level, _Arrow] = {}
         self.place = Place()
+        self._is_stale = False
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -116,10 +117,19 @@ class LadderBar(QWidget):
             self.place = stop.place
             self.side.setText("before it runs" if stop.place.op and stop.place.when == "before" else "")
         texts = place_texts(self.place) if self._debug.run_id else {}
+        self._set_stale(stop is None)
         for level, rung in self.rungs.items():
             rung.show_text(texts.get(level, ""))
             if level in self._arrows:
                 self._arrows[level].setVisible(level in texts)
+
+    def _set_stale(self, is_stale: bool) -> None:
+        if is_stale != self._is_stale:
+            self._is_stale = is_stale
+            for rung in self.rungs.values():
+                rung.setProperty("stale", is_stale)
+                rung.style().unpolish(rung)
+                rung.style().polish(rung)
 
     def _show_level(self) -> None:
         if self._debug.level in self.rungs:

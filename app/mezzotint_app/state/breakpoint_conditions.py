@@ -50,9 +50,9 @@ def condition_text(one: Breakpoint) -> str:
     """Where it stops, for a list: "aten.mm* in unet.mid_block.*, step 3, NaN appears"."""
     parts = []
     if one.op:
-        parts.append(one.op)
-    if one.module:
-        parts.append(f"in {one.module}" if one.op else f"module {one.module}")
+        parts.append(f"{one.op} in {one.module}" if one.module else one.op)
+    elif one.module:
+        parts.append(f"module {one.module}")
     if one.file:
         name = one.file.replace("\\", "/").rpartition("/")[2]
         parts.append(f"{name}:{one.line}" if one.line else name)

@@ -131,7 +131,7 @@ def test_shortcuts_tooltips_and_menus_come_from_the_commands(
     client.reply(m.SubmitJobs, m.JobsSubmitted(run_ids=("r1",)))
     assert "(Ctrl+Return)" in window.generate.generate_button.toolTip()
     titles = {menu.title().replace("&", "") for menu in window.actions_of.menus.values()}
-    assert titles == {"File", "Edit", "Run", "View", "Help"}
+    assert titles == {"File", "Edit", "Run", "Debug", "View", "Help"}
     run_menu = window.actions_of.menus["Run"]
     run_menu.aboutToShow.emit()
     assert window.actions_of.actions["run.generate"].isEnabled()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -40,7 +40,7 @@ class TensorEditForm(QFrame):
         self._form: EditForm | None = None
         self.setProperty("role", "card")
         self.setAccessibleName("Change the tensor")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.title = text_label("", "heading", self, wraps=True)
         self.close_button = tool_button("close", "Close the form", "Esc", parent=self)
         self.close_button.clicked.connect(self.close_form)
@@ -99,6 +99,13 @@ class TensorEditForm(QFrame):
         layout.addLayout(head)
         layout.addLayout(fields)
         layout.addLayout(buttons)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        # a sentence that takes two lines must push the fields, not lie over them
+        for field in (self.value, self.other, self.index, self.take_slice, self.apply_button):
+            field.ensurePolished()
+            field.setMinimumHeight(field.sizeHint().height())
+        super().showEvent(event)
 
     # --- opening ----------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -124,7 +124,7 @@ class TensorPanel(QWidget):
         head.setSpacing(SPACING // 2)
         head.addWidget(self.names, 1)
         head.addWidget(self.actions_bar)
-        second = QWidget(self)
+        second = _Column(self)
         other = QVBoxLayout(second)
         other.setContentsMargins(SPACING, SPACING, SPACING, SPACING // 2)
         other.setSpacing(SPACING // 2)
@@ -261,6 +261,17 @@ class TensorPanel(QWidget):
         super().hideEvent(event)
         self._busy_timer.stop()
         self.view.set_looked_at(False)
+
+
+class _Column(QWidget):
+    """As high as its lines need at its width; a scroll area asks a layout for its hints only."""
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        layout = self.layout()
+        if layout is not None and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            self.setMinimumHeight(layout.totalMinimumHeightForWidth(self.width()))
+        return done
 
 
 def _scrolled(widget: QWidget, parent: QWidget) -> QScrollArea:

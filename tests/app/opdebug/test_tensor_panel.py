@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -256,6 +257,23 @@ def test_an_edit_is_checked_asked_for_and_told(panel: TensorPanel, debug: Tensor
     ]
     assert panel.said.text() == "Clamped out[0, 0]: at least -2 and at most 1."
     assert not panel.form.isVisible()
+
+
+def test_nothing_lies_over_something_else_in_a_small_panel(
+    panel: TensorPanel, debug: TensorStop, qtbot: Any
+) -> None:
+    panel.resize(330, 720)
+    debug.stand({"out": OUT})
+    panel.actions_bar.begin_edit("clamp")
+    panel.form.value.setText("7")
+    panel.form.apply()  # a sentence of two lines
+    form = panel.form
+
+    def is_apart() -> bool:
+        tops = [widget.geometry() for widget in (form.value, form.other, form.index, form.apply_button)]
+        return all(one.bottom() < next_one.top() for one, next_one in pairwise(tops))
+
+    qtbot.waitUntil(is_apart, timeout=5000)
 
 
 def test_a_refused_edit_keeps_the_form_open(panel: TensorPanel, debug: TensorStop) -> None:

@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mezzotint_engine.opdebug.gate import PASSED_ON
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
-from mezzotint_engine.opdebug.op_sites import describe_site, tensors_in, traits_of
+from mezzotint_engine.opdebug.op_sites import describe_site, op_name, tensors_in, traits_of
 from mezzotint_engine.opdebug.quick_statistics import QuickStatistics, Sample
 from mezzotint_engine.opdebug.source_places import SourcePlaces
 from mezzotint_engine.opdebug.stop_facts import replaced
@@ -134,7 +134,8 @@ class OpCapture(TorchDispatchMode):
         super().__init__()
         self.mark = 0
         self.count = 0  # ops that were recorded; the next one's number
-        self.failures = 0
+        self.kept = 0  # of these, recorded with all facts
+        self.came = 0  # ops that came by, recorded or not
         self._observer = observer
         self._modules = modules
         self.recording = True
@@ -163,6 +164,7 @@ class OpCapture(TorchDispatchMode):
         kwargs = kwargs or {}
         observer = self._observer
         number = self.count
+        self.came += 1
         if self.recording:
             self.count = number + 1
         try:
@@ -192,7 +194,7 @@ class OpCapture(TorchDispatchMode):
         except PASSED_ON:
             raise
         except Exception as error:
-            self._failed(number, error)
+            self._failed(number, func, error)
             return func(*args, **kwargs)
         if instead:
             out = early.out
@@ -207,6 +209,7 @@ class OpCapture(TorchDispatchMode):
                 self._op_failed(number, func, args, kwargs, inputs, module, code, instruction, node, error)
                 raise
             ended = perf_counter_ns()
+        written = False
         try:
             if isinstance(out, Tensor):
                 outputs = [out]
@@ -238,6 +241,8 @@ class OpCapture(TorchDispatchMode):
                 self._rows.append(
                     (site, self.mark, began, ended - began, 0, flags, thread, into, given, sample)
                 )
+                written = True
+                self.kept += 1
                 if len(self._rows) >= BATCH:
                     self.flush()
             if observer.wants_each or site in observer.interesting or number in self.wake:
@@ -248,7 +253,7 @@ class OpCapture(TorchDispatchMode):
         except PASSED_ON:
             raise
         except Exception as error:
-            self._failed(number, error)
+            self._failed(number, func, error, written=written)
         return out
 
     def _name(self, tensor: Tensor) -> int:
@@ -292,9 +297,17 @@ class OpCapture(TorchDispatchMode):
         """At the end of an iteration: its graph is gone, and with it the numbers of its nodes."""
         self._forward.clear()
 
-    def _failed(self, number: int, error: Exception) -> None:
-        self.failures += 1
+    def _failed(self, number: int, func: Any, error: Exception, *, written: bool = False) -> None:
+        if not written:
+            self._row_without_facts(OpSite(op=op_name(func)), OpFlags.CAPTURE_FAILED)
         self._observer.capture_failed(number, error)
+
+    def _row_without_facts(self, site: OpSite, flag: OpFlags) -> None:
+        """So that rows go on being numbered as ops are."""
+        if self.recording and not self.quiet:
+            self.modules_of_ops.append(0)
+            number = self._observer.new_site(site)
+            self._rows.append((number, self.mark, perf_counter_ns(), 0, 0, int(flag), 0, (), (), None))
 
     def _op_failed(
         self,
@@ -309,15 +322,18 @@ class OpCapture(TorchDispatchMode):
         node: Any,
         error: Exception,
     ) -> None:
+        written = False
         try:
             described = describe_site(
                 func, args, kwargs, inputs, [], module, code, instruction, node is not None
             )
             event = OpEvent(number, self._observer.new_site(described), func, args, kwargs, inputs)
             event.error = error
+            self._row_without_facts(described, OpFlags.FAILED)
+            written = True
             event.stack = (module, code, instruction, node is not None)
             self._observer.op_failed(event)
         except PASSED_ON:
             raise
         except Exception as own:
-            self._failed(number, own)
+            self._failed(number, func, own, written=written)

@@ -113,6 +113,13 @@ class DebugSession:
     def op_count(self) -> int:
         return self._capture.count if self._capture is not None else 0
 
+    @property
+    def census(self) -> tuple[int, int]:
+        """Ops that can be seen in the trace with all their facts, and ops that came by while it was
+        attached."""
+        capture = self._capture
+        return (capture.kept, capture.came) if capture is not None else (0, 0)
+
     def attach(self, models: Mapping[str, nn.Module]) -> None:
         """The models are loaded, and the run is about to begin; the next boundary is the first."""
         self._job_thread = threading.get_ident()

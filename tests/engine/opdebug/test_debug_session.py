@@ -449,6 +449,12 @@ def test_a_failure_of_the_debugger_is_told_and_the_run_goes_on(
     told = run.reports(dm.CaptureFailed)
     assert 0 < len(told) <= MAX_FAILURES_TOLD
     assert "planted" in told[0].error.message
+    trace = TraceReader(run.folder / TRACE_FILE)
+    count = trace.follow()
+    marked = [number for number in range(count) if trace.rows[number]["flags"] & OpFlags.CAPTURE_FAILED]
+    assert told[0].op_number == marked[0]  # the table's rows are the ops' numbers, also after a failure
+    assert trace.op(marked[0]).site.op.startswith("aten.")
+    trace.close()
 
 
 def test_bad_questions_are_refused_with_a_sentence(job: Any, plain: bytes) -> None:

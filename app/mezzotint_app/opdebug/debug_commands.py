@@ -275,6 +275,7 @@ COMMANDS: tuple[Command, ...] = (
     _dock("ops", "Ops", "list", "Alt+9"),
     _dock("tensors", "Tensors", "tensors", "Alt+8"),
     _dock("console", "Console", "console", "Alt+0"),
+    _dock("divergence", "Compare runs", "compare"),
     _dock("watches", "Watches", "eye"),
     _dock("breakpoints", "Breakpoints", "breakpoint"),
 )

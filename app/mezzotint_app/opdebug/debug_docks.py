@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from mezzotint_app.opdebug.breakpoints_panel import BreakpointsPanel
 from mezzotint_app.opdebug.console_panel import ConsolePanel
+from mezzotint_app.opdebug.divergence_panel import DivergencePanel
 from mezzotint_app.opdebug.module_tree_panel import ModuleTreePanel
 from mezzotint_app.opdebug.op_table_panel import OpTablePanel
 from mezzotint_app.opdebug.source_panel import SourcePanel
@@ -39,6 +40,7 @@ DOCKS: tuple[DebugDock, ...] = (
     DebugDock("modules", "Modules", "model", "left", ModuleTreePanel),
     DebugDock("ops", "Ops", "list", "below", OpTablePanel),
     DebugDock("console", "Console", "console", "below", ConsolePanel),
+    DebugDock("divergence", "Compare runs", "compare", "below", DivergencePanel),
     DebugDock("tensors", "Tensors", "tensors", "right", TensorPanel),
     DebugDock("watches", "Watches", "eye", "right_below", WatchPanel),
     DebugDock("breakpoints", "Breakpoints", "breakpoint", "right_below", BreakpointsPanel),

@@ -13,14 +13,14 @@ __all__ = ["AlignedRow", "DivergenceModel"]
 
 AnyIndex = QModelIndex | QPersistentModelIndex
 COLUMNS = (
-    ("First", 64, "Number of the op in the first trace"),
-    ("Second", 64, "Number of the op in the second trace"),
+    ("First", 58, "Number of the op in the first trace"),
+    ("Second", 58, "Number of the op in the second trace"),
     ("Op", 200, "The op as the dispatcher calls it"),
-    ("Module", 230, "The module that called it"),
-    ("Output in first", 210, "Statistics of its output"),
-    ("Output in second", 210, "Statistics of its output"),
+    ("Module", 220, "The module that called it"),
+    ("Output in first", 250, "Statistics of its output"),
+    ("Output in second", 250, "Statistics of its output"),
     ("Error", 84, "Relative error of the second output against the first"),
-    ("", 170, "How they compare"),
+    ("", 130, "How they compare"),
 )
 NUMBERS = (0, 1, 6)
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from mezzotint_app.look.theme import FONT_SMALL, Theme, theme_manager
+from mezzotint_app.look.theme import FONT_SMALL, SPACING, Theme, theme_manager
 from mezzotint_app.look.widgets.text_label import ElidedLabel
 from mezzotint_app.plots.curve_card import nearest_index
 from mezzotint_app.plots.plot_box import PlotBox
@@ -40,7 +40,6 @@ class GrowthPlot(QWidget):
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
         self.plot.setLogMode(False, True)
         self.plot.setAccessibleName("Growth of the error along the run")
-        self.plot.setLabel("bottom", "op")
         self.curve = pg.PlotDataItem(connect="finite")
         self.line = pg.InfiniteLine(angle=90, movable=False)
         self.cross = pg.InfiniteLine(angle=90, movable=False)
@@ -53,7 +52,10 @@ class GrowthPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self.plot, 1)
-        layout.addWidget(self.reading)
+        reading = QHBoxLayout()
+        reading.setContentsMargins(SPACING, 0, SPACING, SPACING // 4)
+        reading.addWidget(self.reading)
+        layout.addLayout(reading)
         self.plot.scene().sigMouseMoved.connect(self._on_mouse)
         self.plot.scene().sigMouseClicked.connect(self._on_click)
         self.box.resetAsked.connect(self.show_all)
@@ -93,7 +95,9 @@ class GrowthPlot(QWidget):
         place = nearest_index(self._x, x) if math.isfinite(x) else None
         self.cross.setVisible(place is not None)
         if place is None:
-            first = "" if math.isnan(self._first) else f"first difference at op {self._first:,.0f}"
+            first = "Relative error of each op's output"
+            if not math.isnan(self._first):
+                first += f"; first difference at op {self._first:,.0f}"
             self.reading.setText(first)
             return
         self.cross.setPos(float(self._x[place]))

@@ -52,7 +52,9 @@ class TracePicker(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING // 2)
-        layout.addWidget(text_label(title, "small", self, buddy=self.choice))
+        label = text_label(title, "small", self, buddy=self.choice)
+        label.setMinimumWidth(label.fontMetrics().horizontalAdvance("Second "))
+        layout.addWidget(label)
         layout.addWidget(self.choice, 1)
         layout.addWidget(self.browse)
 

@@ -1,0 +1,155 @@
+"""Two traces compared for the eye: a verdict, the ops around the first difference, how the error grows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mezzotint_app.opdebug.divergence_rows import AlignedRow
+from mezzotint_app.opdebug.op_columns import op_text
+from mezzotint_sdk.divergence import Divergence, compare_traces
+from mezzotint_sdk.errors import MezzotintError
+from mezzotint_sdk.trace_reader import TraceReader
+from mezzotint_sdk.trace_records import OpFlags
+
+__all__ = ["Comparison", "compare_files"]
+
+BEFORE, AFTER = 8, 24  # ops that are shown around the first difference
+MOST_UNPAIRED = 200
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`ops` and `errors`: of each aligned op its number in the first trace and the relative error."""
+
+    first: str
+    second: str
+    verdict: str
+    details: str
+    rows: tuple[AlignedRow, ...]
+    ops: npt.NDArray[np.float64]
+    errors: npt.NDArray[np.float64]
+    first_op: int  # of the first trace; -1: none differs
+
+
+def compare_files(first: str, second: str, tolerance: float | None = None) -> Comparison:
+    """Read and compare two trace files; `tolerance` overrules those by dtype.
+
+    Raises MezzotintError with a sentence where that can't be done.
+    """
+    opened: list[TraceReader] = []
+    try:
+        for path in (first, second):
+            try:
+                reader = TraceReader(Path(path))
+            except OSError as error:
+                raise MezzotintError(
+                    f"{Path(path).name} can't be read: {error.strerror or error}."
+                ) from error
+            opened.append(reader)
+            reader.follow()
+        return _compared(first, second, opened[0], opened[1], tolerance)
+    finally:
+        for reader in opened:
+            reader.close()
+
+
+def _compared(
+    first: str, second: str, left: TraceReader, right: TraceReader, tolerance: float | None
+) -> Comparison:
+    found = compare_traces(left, right, tolerance)
+    first_op = int(found.pairs[found.first, 0]) if found.first >= 0 else -1
+    return Comparison(
+        first=first,
+        second=second,
+        verdict=found.sentence,
+        details=_details(found),
+        rows=tuple(_rows(found, left, right)),
+        ops=found.pairs[:, 0].astype(np.float64),
+        errors=found.errors,
+        first_op=first_op,
+    )
+
+
+def _details(found: Divergence) -> str:
+    parts = [f"{len(found.pairs):,} ops are in both traces"]
+    if len(found.missing):
+        parts.append(f"{len(found.missing):,} only in the first")
+    if len(found.inserted):
+        parts.append(f"{len(found.inserted):,} only in the second")
+    uncompared = int(np.count_nonzero(np.isnan(found.errors)))
+    if uncompared:
+        parts.append(f"{uncompared:,} have neither statistics nor saved values to compare")
+    return ", ".join(parts) + "."
+
+
+def _rows(found: Divergence, left: TraceReader, right: TraceReader) -> list[AlignedRow]:
+    """The aligned ops around the first difference, with what only one trace has in its place among them."""
+    middle = max(found.first, 0)
+    begin, end = max(0, middle - BEFORE), min(len(found.pairs), middle + AFTER)
+    rows = [(float(place), _paired(found, place, left, right)) for place in range(begin, end)]
+    for column, numbers, reader in ((0, found.missing, left), (1, found.inserted, right)):
+        beside = _places_beside(found.pairs[:, column], numbers)
+        near = (beside >= begin - 1) & (beside < end)
+        for number, place in list(zip(numbers[near], beside[near], strict=True))[:MOST_UNPAIRED]:
+            rows.append((float(place) + 0.5, _unpaired(int(number), reader, column)))
+    return [row for _, row in sorted(rows, key=lambda item: item[0])]
+
+
+def _places_beside(aligned: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """For each number the place in `aligned` of the greatest one below it; -1 where there is none."""
+    if not len(aligned):
+        return np.full(len(numbers), -1, np.int64)
+    order = np.argsort(aligned, kind="stable")
+    before = np.searchsorted(aligned[order], numbers) - 1
+    return np.where(before >= 0, order[before], -1)
+
+
+def _unpaired(number: int, reader: TraceReader, column: int) -> AlignedRow:
+    op = reader.op(number)
+    told = _statistics(reader, number)
+    return AlignedRow(
+        first=number if column == 0 else -1,
+        second=number if column == 1 else -1,
+        op=op_text(op.site.op),
+        module=op.site.module,
+        left=told if column == 0 else "",
+        right=told if column == 1 else "",
+        note="only in the first" if column == 0 else "only in the second",
+        state="only",
+    )
+
+
+def _paired(found: Divergence, place: int, left: TraceReader, right: TraceReader) -> AlignedRow:
+    one, other = (int(number) for number in found.pairs[place])
+    site, error = left.op(one).site, float(found.errors[place])
+    if place == found.first:
+        state, note = "first", "first difference"
+    elif bool(found.differs[place]):
+        state, note = "differs", "differs"
+    else:
+        state, note = "same", "" if not math.isnan(error) else "not compared"
+    return AlignedRow(
+        first=one,
+        second=other,
+        op=op_text(site.op),
+        module=site.module,
+        left=_statistics(left, one),
+        right=_statistics(right, other),
+        error="" if math.isnan(error) else f"{error:.2g}",
+        note=note,
+        state=state,
+    )
+
+
+def _statistics(reader: TraceReader, number: int) -> str:
+    op = reader.op(number)
+    dtype = op.site.outputs[0].dtype if op.site.outputs else ""
+    if not op.flags & OpFlags.STATISTICS:
+        return dtype
+    marks = " NaN" * bool(op.flags & OpFlags.NAN) + " Inf" * bool(op.flags & OpFlags.INF)
+    return f"{dtype}{marks}  norm {op.norm:.4g}  mean {op.mean:.3g}"

@@ -1,0 +1,159 @@
+"""Two traces compared in the window: the verdict, the ops around it, the plot, the way into either trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from mezzotint_app.opdebug.divergence_panel import DivergencePanel
+from mezzotint_app.opdebug.growth_plot import MOST_POINTS, GrowthPlot, _thinned
+from mezzotint_app.opdebug.trace_comparison import compare_files
+from mezzotint_app.opdebug.trace_picker import traces_of_runs
+from mezzotint_app.state.app_state import AppState
+from mezzotint_sdk.errors import MezzotintError
+from tests.app.opdebug.trace_files import TraceMaker
+
+CULPRIT = 50  # from here on the second trace differs
+
+
+@pytest.fixture
+def panel(qtbot: Any, app_state: AppState) -> DivergencePanel:
+    panel = DivergencePanel(app_state)
+    qtbot.addWidget(panel)
+    panel.resize(1100, 600)
+    panel.show()
+    return panel
+
+
+def pair(folder: Path, factor: float = 1.5) -> tuple[str, str]:
+    first = TraceMaker(folder / "a.mzt", statistics=True).steps(0, 4).done()
+    second = TraceMaker(folder / "b.mzt", statistics=True, scale_from={CULPRIT: factor}).steps(0, 4).done()
+    return str(first), str(second)
+
+
+def compare(qtbot: Any, panel: DivergencePanel, paths: tuple[str, str]) -> None:
+    panel.set_traces(*paths)
+    QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.button.isEnabled())
+
+
+def test_the_first_difference_is_named_and_marked(qtbot: Any, panel: DivergencePanel, tmp_path: Path) -> None:
+    assert panel.empty.isVisible()
+    assert not panel.button.isEnabled(), "there is nothing to compare"
+    compare(qtbot, panel, pair(tmp_path))
+    assert f"op {CULPRIT}" in panel.verdict.text()
+    row = panel.rows.row_at(panel.rows.first_bad())
+    assert row is not None
+    assert (row.first, row.second) == (CULPRIT, CULPRIT)
+    assert panel.table.currentIndex().row() == panel.rows.first_bad()
+    states = [panel.rows.row_at(place).state for place in range(panel.rows.rowCount())]  # type: ignore[union-attr]
+    assert states[: panel.rows.first_bad()] == ["same"] * panel.rows.first_bad()
+    assert panel.growth.line.isVisible()
+    assert panel.growth.line.value() == CULPRIT
+
+
+def test_traces_that_agree_say_so(qtbot: Any, panel: DivergencePanel, tmp_path: Path) -> None:
+    compare(qtbot, panel, pair(tmp_path, factor=1.0))
+    assert "agree" in panel.verdict.text()
+    assert panel.rows.first_bad() == -1
+    assert not panel.growth.line.isVisible()
+
+
+def test_a_tolerance_of_the_users_own(qtbot: Any, panel: DivergencePanel, tmp_path: Path) -> None:
+    paths = pair(tmp_path, factor=1.05)
+    panel.tolerance.setText("0.2")
+    compare(qtbot, panel, paths)
+    assert panel.rows.first_bad() == -1
+    panel.tolerance.setText("1e-3")
+    compare(qtbot, panel, paths)
+    assert f"op {CULPRIT}" in panel.verdict.text()
+    panel.tolerance.setText("tiny")
+    assert not panel.button.isEnabled()
+
+
+def test_what_is_only_in_one_is_beside_what_comes_before(
+    qtbot: Any, panel: DivergencePanel, tmp_path: Path
+) -> None:
+    first, second = TraceMaker(tmp_path / "a.mzt"), TraceMaker(tmp_path / "b.mzt")
+    second.sites = [site for site in second.sites if "softmax" not in site.op]
+    second._ids = [n for n, site in enumerate(first.sites) if "softmax" not in site.op]
+    paths = str(first.steps(0, 1).done()), str(second.steps(0, 1).done())
+    compare(qtbot, panel, paths)
+    rows = [panel.rows.row_at(place) for place in range(panel.rows.rowCount())]
+    only = [place for place, row in enumerate(rows) if row is not None and row.state == "only"]
+    assert [(rows[place].first, rows[place].second) for place in only][:2] == [(7, -1), (15, -1)]  # type: ignore[union-attr]
+    assert rows[only[0] - 1].first == 6  # type: ignore[union-attr]
+    assert "5 only in the first" in panel.details.text()
+
+
+def test_a_double_click_shows_the_op_in_its_trace(
+    qtbot: Any, panel: DivergencePanel, app_state: AppState, tmp_path: Path
+) -> None:
+    paths = pair(tmp_path)
+    compare(qtbot, panel, paths)
+    place = panel.rows.first_bad()
+    with qtbot.waitSignal(app_state.trace.op_wanted) as wanted:
+        panel.table.doubleClicked.emit(panel.rows.index(place, 1))
+    assert wanted.args == [CULPRIT]
+    assert app_state.trace.path == paths[1], "the second column is of the second trace"
+    with qtbot.waitSignal(app_state.trace.op_wanted):
+        panel.growth.opAsked.emit(3)
+    assert app_state.trace.path == paths[0]
+
+
+def test_what_can_not_be_read_is_a_sentence(qtbot: Any, panel: DivergencePanel, tmp_path: Path) -> None:
+    first, _ = pair(tmp_path)
+    bad = tmp_path / "bad.mzt"
+    bad.write_bytes(b"no trace")
+    compare(qtbot, panel, (first, str(bad)))
+    assert panel.empty.isVisible()
+    assert "bad.mzt" in panel.empty._hint.text()
+    with pytest.raises(MezzotintError, match=r"gone\.mzt can't be read"):
+        compare_files(first, str(tmp_path / "gone.mzt"))
+
+
+def test_runs_that_have_traces_are_offered(
+    qtbot: Any, panel: DivergencePanel, app_state: AppState, tmp_path: Path
+) -> None:
+    runs = app_state.home / "runs"
+    for name in ("20260101-000000-aaaaaa", "20260102-000000-bbbbbb"):
+        TraceMaker(runs / name / "debug" / "trace.mzt").steps(0, 1).done()
+    (runs / "20260103-000000-cccccc").mkdir()
+    assert [path.parts[-3] for path in traces_of_runs(runs)] == [
+        "20260102-000000-bbbbbb",
+        "20260101-000000-aaaaaa",
+    ]
+    panel.offer_runs()
+    qtbot.waitUntil(lambda: panel.first.choice.count() == 2)
+    assert panel.first.path() == "", "nothing is chosen for the user"
+    panel.first.choice.setCurrentIndex(0)
+    panel.second.choice.setCurrentIndex(1)
+    assert panel.button.isEnabled()
+    chosen = panel.first.path()
+    panel.swap_traces()
+    assert panel.second.path() == chosen
+
+
+def test_thinning_keeps_the_worst(qtbot: Any) -> None:
+    errors = np.zeros(50_000)
+    errors[31_234] = 7.0
+    x, y = _thinned(np.arange(50_000.0), errors)
+    assert len(x) <= MOST_POINTS
+    assert y.max() == 7.0
+    assert x[y.argmax()] == 31_234
+
+
+def test_the_plot_is_read_at_the_nearest_op(qtbot: Any) -> None:
+    plot = GrowthPlot()
+    qtbot.addWidget(plot)
+    plot.show_growth(np.array([0.0, 5.0, 9.0]), np.array([1e-7, np.nan, 0.25]), 9)
+    plot.point_at(6.9)
+    assert plot.reading.text() == "op 9: relative error 0.25"
+    plot.point_at(4.4)
+    assert plot.reading.text() == "op 0: relative error 1e-07", "what could not be compared is no point"
+    plot.show_growth(np.empty(0), np.empty(0), -1)

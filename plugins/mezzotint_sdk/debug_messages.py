@@ -124,12 +124,6 @@ class SaveTensor(Body, frozen=True, kw_only=True):
     op_number: int = -1
 
 
-class SaveMemorySnapshot(Body, frozen=True, kw_only=True):
-    """CUDA only."""
-
-    file: str
-
-
 DebugAsk = (
     Arm
     | Disarm
@@ -145,7 +139,6 @@ DebugAsk = (
     | EditTensor
     | SkipOp
     | SaveTensor
-    | SaveMemorySnapshot
 )
 
 # --- replies -----------------------------------------------------------------------------------------------

@@ -84,7 +84,6 @@ class DebugPlan(msgspec.Struct, frozen=True, kw_only=True):
     record: Literal["nothing", "descriptors", "statistics"] = "descriptors"
     first_step: int = 0  # the window of sampler steps or iterations that is recorded
     last_step: int = -1  # -1: to the end
-    keep_bytes: Annotated[int, Meta(ge=0)] = 256 * 1024 * 1024  # of tensors held for looking back
     keep_ops: Text = ""  # glob of ops whose outputs go to the trace file, "" for none
     trace_bytes: Annotated[int, Meta(ge=0)] = 256 * 1024 * 1024  # budget for their values
     on_exception: bool = True

@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -88,6 +89,7 @@ class DebugSession:
         self._border_hooks = BorderHooks(self._entering, self._exiting)
         self._sites: list[OpSite] = []
         self._tests_of_site: dict[int, tuple[BreakpointTest, ...]] = {}
+        self._kept_sites: set[int] = set()  # whose values go to the trace
         self._book_version = -1
         self._lines = LineBreakpoints(())
         self._lock = threading.RLock()
@@ -273,7 +275,10 @@ class DebugSession:
             from mezzotint_sdk.trace_writer import TraceWriter
 
             self.trace.parent.mkdir(parents=True, exist_ok=True)
-            self._recorder = OpRecorder(TraceWriter(self.trace, self._header))
+            writer = TraceWriter(
+                self.trace, self._header, value_bytes=plan.trace_bytes if plan.keep_ops else 0
+            )
+            self._recorder = OpRecorder(writer)
             self._capture = OpCapture(self, self.modules)
             self._moved_to(self.ladder.mark())
             self.travel.keep(self._capture)
@@ -351,7 +356,8 @@ class DebugSession:
                 self._tests_of_site = {
                     number: self._tests_for(site) for number, site in enumerate(self._sites)
                 }
-                self.interesting = {number for number, tests in self._tests_of_site.items() if tests}
+                found = {number for number, tests in self._tests_of_site.items() if tests}
+                self.interesting = found | self._kept_sites
             self.wants_each = self.stepper.wants_ops or bool(self.watches) or bool(self._lines)
             self.wants_before = any(test.when == "before" for test in self.book.op_tests)
             self.modules.watched = self.stepper.wants_borders or bool(self.book.module_borders)
@@ -382,7 +388,9 @@ class DebugSession:
             while len(self._sites) <= number:
                 self._sites.append(site)
             tests = self._tests_of_site[number] = self._tests_for(site)
-            if tests:
+            if self.plan is not None and self.plan.keep_ops and _is_kept(site, self.plan.keep_ops):
+                self._kept_sites.add(number)
+            if tests or number in self._kept_sites:
                 self.interesting.add(number)
             return number
 
@@ -432,6 +440,8 @@ class DebugSession:
     def op_ran(self, event: OpEvent) -> Any:
         place = self.ladder.place_of_op(event)
         here = self.here(place, self.modules.depth)
+        if event.site in self._kept_sites and event.outputs and self._recorder is not None:
+            self._recorder.values(event.number, event.outputs[0])
         if self.watches:
             self.watches.at_op(self._names(event), self._sites[event.site], here)
         if self.stepper.at_op(here):
@@ -761,6 +771,12 @@ class DebugSession:
         self.touched = True
         if self._recorder is not None:
             self._recorder.note(max(number, 0), what)
+
+
+def _is_kept(site: OpSite, pattern: str) -> bool:
+    """By the op's name, with or without its overload, or the module's path."""
+    names = (site.op, site.op.rpartition(".")[0], site.module)
+    return any(fnmatchcase(name, pattern) for name in names)
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,8 +7,10 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from mezzotint_engine.opdebug.capture import Row
+from mezzotint_engine.opdebug.op_sites import meta_of
 from mezzotint_engine.opdebug.quick_statistics import Sample
 from mezzotint_sdk.trace_records import OP_ROW, LadderMark, OpFlags, OpSite
 
@@ -69,6 +71,18 @@ class OpRecorder:
         try:
             self._writer.ops(packed, [(row[7], row[8]) for row in rows])
         except Exception as error:  # disk full above all; the debugger's own trouble never ends a run
+            self.failed = error
+
+    def values(self, op_number: int, output: torch.Tensor) -> None:
+        """Keep the values of an op's first output, as far as the trace's budget goes."""
+        if self.failed is not None or output.layout is not torch.strided or output.device.type == "meta":
+            return
+        plain = output.detach().to("cpu")
+        if plain.dtype is torch.bfloat16 or (plain.dtype.is_floating_point and plain.element_size() == 1):
+            plain = plain.float()  # which numpy has
+        try:
+            self._writer.tensor(op_number, 0, plain.contiguous().numpy(), meta_of(output))
+        except (OSError, TypeError) as error:
             self.failed = error
 
     def note(self, op_number: int, text: str) -> None:

@@ -502,3 +502,19 @@ def test_only_the_window_of_steps_is_recorded(job: Any, plain: bytes) -> None:
     assert steps == {-1, 1, 2}
     assert not (trace.rows["flags"] & OpFlags.STATISTICS).any()
     trace.close()
+
+
+def test_values_of_chosen_ops_go_to_the_trace_within_a_budget(job: Any, plain: bytes) -> None:
+    with job(DebugPlan(stop_at="never", keep_ops="aten.conv2d", trace_bytes=100_000)) as run:
+        assert run.pixels() == plain
+    trace = TraceReader(run.folder / TRACE_FILE)
+    trace.follow()
+    kept = trace.saved_tensors
+    assert kept
+    assert all(trace.op(number).site.op.startswith("aten.conv2d") for number, _ in kept)
+    values = [trace.tensor(number, output) for number, output in kept]
+    assert sum(one.nbytes for one in values if one is not None) <= 100_000
+    first = trace.op(kept[0][0])
+    assert values[0] is not None
+    assert values[0].shape == first.site.outputs[0].shape
+    trace.close()

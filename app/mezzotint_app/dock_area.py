@@ -17,7 +17,7 @@ LEAST_LEFT_PX = 340  # the form with a picture and its mask
 CANVAS_SHARE = 0.56  # of the height, above the plots
 # of the layout with the debugger: its source needs the width, its tensors the height
 DEBUG_LEFT_PX, DEBUG_RIGHT_PX = 300, 400
-CENTRE_SHARE, UPPER_RIGHT_SHARE = 0.52, 0.62
+CENTRE_SHARE, UPPER_RIGHT_SHARE = 0.52, 0.56
 PLACES = ("centre", "left", "right", "below", "right_below")  # each before those that lie beside it
 
 Flag = ads.CDockManager.eConfigFlag

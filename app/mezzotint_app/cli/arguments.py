@@ -37,6 +37,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mezzotint {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_generate(commands)
+    _add_debug(commands)
+    _add_trace(commands)
     _add_lists(commands)
     _add_cancel(commands)
     _add_engine(commands)
@@ -68,6 +70,11 @@ def _add_generate(commands: Commands) -> None:
         epilog="Steps, guidance and size default to what the model is made for. "
         "Ctrl-C once cancels the run at its next step, twice ends it at once.",
     )
+    _add_drawing(parser)
+
+
+def _add_drawing(parser: argparse.ArgumentParser) -> None:
+    """What is to be drawn, and how."""
     add = parser.add_argument
     add("model", metavar="MODEL", help="a model's name (emoji-64), or a folder in diffusers layout")
     prompt = parser.add_mutually_exclusive_group(required=True)
@@ -93,6 +100,80 @@ def _add_generate(commands: Commands) -> None:
     add("--device", metavar="NAME", default="auto", help="cpu, cuda:0, … (default: %(default)s)")
     add("--dtype", choices=["auto", "float32", "float16", "bfloat16"], default="auto", help="of the weights")
     add("--quiet", action="store_true", help="show no progress")
+
+
+def _add_debug(commands: Commands) -> None:
+    parser = _add(
+        commands,
+        "debug",
+        "Make pictures under the op debugger.",
+        "debug_command",
+        epilog="It stops at the first op, or where --break says, and reads commands from standard input: "
+        "pdb's (`help` lists them) and the ladder's own, as `op`, `mod`, `phase`, `iter`, `back`. When these "
+        "end, the run goes on without stops. Ctrl-C breaks in, a second one cancels the run.",
+    )
+    _add_drawing(parser)
+    add = parser.add_argument
+    add(
+        "--break",
+        metavar="EXPR",
+        dest="breaks",
+        action="append",
+        default=[],
+        help="stop there: an op (aten.mm*), a module (unet.mid_block.*), file.py:LINE, step=3, nan, "
+        "out.abs().max() > 1e3, several joined by commas; with log='…' it prints and goes on (repeatable)",
+    )
+    add(
+        "--watch",
+        metavar="EXPR",
+        action="append",
+        default=[],
+        help="show this at each stop, as out.mean() (repeatable)",
+    )
+    add(
+        "--record",
+        choices=["nothing", "descriptors", "statistics"],
+        default="descriptors",
+        help="what the trace keeps of each op (default: %(default)s)",
+    )
+    add("--trace", metavar="FILE", help="copy the trace of all ops there at the end")
+
+
+def _add_trace(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "trace", help="Read traces of the op debugger.", description="Read traces of the op debugger."
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=_Parser)
+
+    def action(name: str, help: str, epilog: str = "") -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(name, help=help, description=help, epilog=epilog)
+        made.set_defaults(handler="trace_command")
+        made.add_argument("--json", action="store_true", help="print one line of JSON for each row")
+        made.add_argument("--verbose", action="store_true", help="show the details of an error")
+        return made
+
+    show = action(
+        "show",
+        "List the ops of a trace.",
+        epilog="Filters: `softmax`, `module ~ unet.mid* & time > 500`, `nan | inf`, `!(dtype == float32)`.",
+    )
+    show.add_argument("file", metavar="FILE", help="a .mzt file, or the id of a run that was debugged")
+    show.add_argument("--filter", metavar="EXPR", default="", help="only ops for which this holds")
+    show.add_argument(
+        "--limit", metavar="N", type=_whole(0, 10**9), default=100, help="rows at most (default: %(default)s)"
+    )
+    show.add_argument("--totals", choices=["module", "line"], help="sum up by module or by source line")
+    diff = action(
+        "diff", "Find the first op that differs between two runs.", epilog="Exit status 1 when they differ."
+    )
+    diff.add_argument("first", metavar="A", help="a .mzt file, or a run's id")
+    diff.add_argument("second", metavar="B", help="the one to compare with it")
+    diff.add_argument(
+        "--limit", metavar="N", type=_whole(0, 10**9), default=20, help="ops listed (default: %(default)s)"
+    )
+    export = action("export", "Write a trace for Perfetto (ui.perfetto.dev) or chrome://tracing.")
+    export.add_argument("file", metavar="FILE", help="a .mzt file, or a run's id")
+    export.add_argument("out", metavar="OUT.json", help="where to write it")
 
 
 def _add_lists(commands: Commands) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
@@ -79,17 +80,20 @@ class EngineAccess:
 
     def call(self, body: m.Request, timeout_s: float = ANSWER_S) -> Any:
         """The reply. Raises the error that refused it, EngineLostError when the engine has gone."""
-        assert self._connection is not None
         try:
-            return self._connection.call(body).result(timeout_s)
+            return self.begin(body).result(timeout_s)
         except TimeoutError:
             name = type(body).__name__
             raise EngineError(f"The engine did not answer {name} within {timeout_s:.0f} seconds.") from None
 
     def tell(self, body: m.Request) -> None:
         """Ask without waiting for the answer."""
+        self.begin(body)
+
+    def begin(self, body: m.Request) -> Future[Any]:
+        """Ask; the answer is the future's, or the error that refused it, always a MezzotintError."""
         assert self._connection is not None
-        self._connection.call(body)
+        return self._connection.call(body)
 
     def _stop_if_unused(self) -> None:
         """So that a command after this one doesn't meet an engine that is just ending, its end is awaited."""

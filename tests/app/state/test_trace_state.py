@@ -188,9 +188,7 @@ def test_what_is_no_trace_is_said_in_one_sentence(
     assert app_state.trace.path == ""
 
 
-def test_a_damaged_end_is_said_and_the_rest_is_shown(
-    qtbot: Any, app_state: AppState, tmp_path: Path
-) -> None:
+def test_a_damaged_end_is_said_and_the_rest_is_shown(qtbot: Any, app_state: AppState, tmp_path: Path) -> None:
     maker = TraceMaker(tmp_path / "t.mzt").steps(0, 3)
     path = maker.done()
     content = bytearray(path.read_bytes())

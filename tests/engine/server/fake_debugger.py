@@ -131,7 +131,8 @@ class FakeDebugger:
                 self.breakpoints = list(ask.breakpoints)
                 return m.BreakpointsSet(breakpoints=ask.breakpoints)
             case m.CompleteWord():
-                return m.Completions(words=("print", "phase"), start=0)
+                words = tuple(word for word in ("print", "phase") if word.startswith(ask.line[: ask.cursor]))
+                return m.Completions(words=words, start=0)
         if self.stop is None:
             raise BadInputError("The run goes on; stop it first (Break), then ask again.")
         match ask:

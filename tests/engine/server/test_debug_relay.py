@@ -352,7 +352,9 @@ def test_a_database_of_before_the_debugger_is_brought_up_to_date(tmp_path: Path)
     added = runs.add([(spec(), "")], PLAN)[0]
     assert runs.debug_plan(added.run_id) == PLAN
     with database.transaction() as connection:
-        connection.execute("UPDATE runs SET debug = '{\"trace_bytes\": -1}' WHERE run_id = ?", (added.run_id,))
+        connection.execute(
+            "UPDATE runs SET debug = '{\"trace_bytes\": -1}' WHERE run_id = ?", (added.run_id,)
+        )
     with pytest.raises(StorageError, match="submit it again"):
         runs.debug_plan(added.run_id)
     database.close()

@@ -136,6 +136,7 @@ def _add_debug(commands: Commands) -> None:
         default="descriptors",
         help="what the trace keeps of each op (default: %(default)s)",
     )
+    add("--keep", metavar="OPS", default="", help="keep what these ops give in the trace, as aten.mm*")
     add("--trace", metavar="FILE", help="copy the trace of all ops there at the end")
 
 
@@ -164,12 +165,20 @@ def _add_trace(commands: Commands) -> None:
     )
     show.add_argument("--totals", choices=["module", "line"], help="sum up by module or by source line")
     diff = action(
-        "diff", "Find the first op that differs between two runs.", epilog="Exit status 1 when they differ."
+        "diff",
+        "Find the first op that differs between two runs.",
+        epilog="Record both with --record statistics, or with --keep. Exit status 1 when they differ.",
     )
     diff.add_argument("first", metavar="A", help="a .mzt file, or a run's id")
     diff.add_argument("second", metavar="B", help="the one to compare with it")
     diff.add_argument(
         "--limit", metavar="N", type=_whole(0, 10**9), default=20, help="ops listed (default: %(default)s)"
+    )
+    diff.add_argument(
+        "--tolerance",
+        metavar="X",
+        type=_number(0, 1e9),
+        help="how much an output may differ, relative to its largest number (default: by dtype)",
     )
     export = action("export", "Write a trace for Perfetto (ui.perfetto.dev) or chrome://tracing.")
     export.add_argument("file", metavar="FILE", help="a .mzt file, or a run's id")

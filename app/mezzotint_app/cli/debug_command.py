@@ -35,7 +35,12 @@ def _debug(arguments: Namespace, outcome: Outcome, interrupts: PromptInterrupts)
     options = GenerateOptions(arguments)
     out = PictureFiles(arguments.out, arguments.count) if arguments.out is not None else None
     trace = _TraceTarget(arguments.trace) if arguments.trace is not None else None
-    plan = DebugPlan(stop_at="first_op", record=arguments.record, watches=tuple(arguments.watch))
+    plan = DebugPlan(
+        stop_at="first_op",
+        record=arguments.record,
+        keep_ops=arguments.keep,
+        watches=tuple(arguments.watch),
+    )
     feed = DebugFeed()
     with EngineAccess(
         keep=arguments.keep_engine,

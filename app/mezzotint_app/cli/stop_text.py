@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.debug_records import Place, Stop, TensorFacts
+from mezzotint_sdk.debug_records import Place, Stop, TensorFacts, WatchValue
 
 __all__ = ["place_text", "report_text", "stop_lines"]
 
@@ -24,7 +24,7 @@ def stop_lines(stop: Stop) -> list[str]:
         shown = ", ".join(_tensor_text(facts) for facts in stop.tensors[:MAX_TENSORS])
         more = len(stop.tensors) - MAX_TENSORS
         lines.append(f"   {shown}" + (f", and {more} more" if more > 0 else ""))
-    lines += [f"   watch {watch.expression} = {watch.text or watch.value}" for watch in stop.watches]
+    lines += [f"   watch {_watch_text(watch)}" for watch in stop.watches]
     return [line for line in lines if line]
 
 
@@ -51,6 +51,11 @@ def _tensor_text(facts: TensorFacts) -> str:
     shape = ", ".join(map(str, facts.shape))
     device = "" if facts.device in ("", "cpu") else f" {facts.device}"
     return f"{facts.name} {facts.dtype}[{shape}]{device}" + (" (edited)" if facts.edited else "")
+
+
+def _watch_text(watch: WatchValue) -> str:
+    """A failure is a sentence, which names the expression itself."""
+    return f"fails: {watch.text}" if watch.failed else f"{watch.expression} = {watch.text or watch.value}"
 
 
 def report_text(report: m.DebugReport) -> str:

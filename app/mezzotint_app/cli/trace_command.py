@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from mezzotint_app.cli import exit_status
 from mezzotint_app.cli.tables import format_bytes, print_table
 from mezzotint_sdk.divergence import compare_traces
@@ -188,7 +190,9 @@ def _print_totals(totals: list[ModuleTotal | LineTotal], arguments: Namespace) -
 
 
 def _diff(first: TraceReader, second: TraceReader, arguments: Namespace) -> int:
-    found = compare_traces(first, second)
+    found = compare_traces(first, second, arguments.tolerance)
+    if np.isnan(found.errors).all():  # neither equal nor different: the sentence says what to record
+        raise BadInputError(found.sentence)
     differs = bool(found.differs.any()) or len(found.missing) > 0 or len(found.inserted) > 0
     culprit = int(found.pairs[found.first, 0]) if found.first >= 0 else -1
     if arguments.json:

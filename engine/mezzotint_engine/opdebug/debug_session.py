@@ -724,7 +724,7 @@ class DebugSession:
             try:
                 self.gate.wait()
             finally:
-                self.host.report(dm.WentOn(stop_id=stop.stop_id))
+                self.host.report(dm.WentOn(stop_id=stop.stop_id, touched=self.touched))
             if self.book.take_changed():
                 self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
 

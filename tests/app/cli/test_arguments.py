@@ -30,6 +30,31 @@ def test_everything_that_generate_takes() -> None:
     assert parsed.keep_engine
 
 
+def test_debug_takes_all_that_generate_takes_and_more() -> None:
+    shared = ("m", "--prompt", "x", "--steps", "3", "--seed", "1", "--dtype", "float16", "--json")
+    plain = vars(parse("generate", *shared))
+    words = (
+        "--break",
+        "nan",
+        "--break",
+        "step=3, log='{out.max()}'",
+        "--watch",
+        "out.mean()",
+        "--trace",
+        "x",
+    )
+    parsed = parse("debug", *shared, *words, "--record", "statistics", "--keep", "aten.mm*")
+    given = vars(parsed)
+    assert {name: given[name] for name in plain if name not in ("command", "handler")} == {
+        name: value for name, value in plain.items() if name not in ("command", "handler")
+    }
+    assert parsed.breaks == ["nan", "step=3, log='{out.max()}'"]
+    assert (parsed.watch, parsed.trace, parsed.record) == (["out.mean()"], "x", "statistics")
+    assert parsed.keep == "aten.mm*"
+    again = parse("debug", "m", "--prompt", "x")  # lists of one command line are not those of the next
+    assert (again.breaks, again.watch) == ([], [])
+
+
 @pytest.mark.parametrize(("text", "size"), [("64", (64, 64)), ("64x32", (64, 32)), ("512X768", (512, 768))])
 def test_sizes(text: str, size: tuple[int, int]) -> None:
     assert parse("generate", "m", "--prompt", "", "--size", text).size == size
@@ -58,6 +83,14 @@ def test_sizes(text: str, size: tuple[int, int]) -> None:
         ["cancel"],
         ["runs", "--limit", "0"],
         ["engine", "dance"],
+        ["debug", "m"],
+        ["debug", "m", "--prompt", "x", "--record", "all"],
+        ["trace"],
+        ["trace", "show"],
+        ["trace", "diff", "a"],
+        ["trace", "diff", "a", "b", "--tolerance", "-1"],
+        ["trace", "show", "a", "--totals", "op"],
+        ["trace", "export", "a"],
     ],
 )
 def test_wrong_usage_is_one_sentence_and_status_2(
@@ -85,8 +118,16 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"mezzotint {__version__}\n"
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(command in shown for command in ("generate", "jobs", "runs", "cancel", "status", "models"))
-    assert main(["generate", "--help"]) == 0
+    assert all(command in shown for command in ("generate", "debug", "trace", "jobs", "runs", "models"))
+    for command in (
+        ["generate"],
+        ["debug"],
+        ["trace"],
+        ["trace", "show"],
+        ["trace", "diff"],
+        ["trace", "export"],
+    ):
+        assert main([*command, "--help"]) == 0
 
 
 def test_limits_are_those_of_a_spec() -> None:

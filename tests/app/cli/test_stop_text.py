@@ -24,7 +24,7 @@ def test_a_stop_says_why_where_and_with_what(tmp_path: Path) -> None:
     )
     watches = (
         WatchValue(expression="out.mean()", value=0.5),
-        WatchValue(expression="q", text="no such name"),
+        WatchValue(expression="q", text="'q' is not known.", failed=True),
     )
     stop = Stop(
         stop_id=1, reason="breakpoint", message="Breakpoint 1: softmax", place=place, tensors=tensors,
@@ -38,7 +38,7 @@ def test_a_stop_says_why_where_and_with_what(tmp_path: Path) -> None:
         "-> return x.softmax(-1)",
         "   a float16[2, 64] cuda:0 (edited), out float32[]",
         "   watch out.mean() = 0.5",
-        "   watch q = no such name",
+        "   watch fails: 'q' is not known.",
     ]
 
 

@@ -349,3 +349,50 @@ def test_a_terminal_that_is_closed_ends_the_run(
     shell.hang_up()
     engine.wait_until(lambda: [r.state for r in engine.runs.values()] == ["cancelled"], "its end")
     shell.end()
+
+
+# --- with the real worker --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(mezzotint_home: Path) -> Iterator[LiveEngine]:
+    with LiveEngine(mezzotint_home) as engine:
+        yield engine
+
+
+def test_an_edit_at_the_last_stop_of_a_real_run_is_in_its_record(real: LiveEngine) -> None:
+    ended = scripted(CommandLine(real.home.root), "op\nout = out * 1\nc\n", "--json", prompt="cat", steps=2)
+    assert ended.status == 0, ended.err
+    assert (ended.json["state"], ended.json["stops"], ended.json["touched"]) == ("finished", 2, True)
+
+
+def test_breaking_in_keeps_breakpoints_and_the_trace(real: LiveEngine, tmp_path: Path) -> None:
+    mezzotint, trace = CommandLine(real.home.root), tmp_path / "x.mzt"
+    shell = Terminal(
+        mezzotint, *words("--break", "phase=decode", "--trace", str(trace), prompt="cat", steps=300)
+    )
+    shell.until("Breakpoint 1")
+    real.wait_until(lambda: any(_went_on(notice) for notice in real.events), "the run going on")
+    shell.type("\x03")
+    shell.until("Breaking in")
+    assert "denoise" in shell.until("(mzt) ")
+    shell.type("b\n")
+    assert "phase=decode" in shell.until("(mzt) ")
+    shell.type("c\n")
+    assert "decode" in shell.until("(mzt) ")
+    shell.type("\x04")
+    assert shell.end() == 0
+    shown = mezzotint("trace", "show", str(trace), "--filter", "phase == encode", "--json", "--limit", "3")
+    assert [json.loads(line)["number"] for line in shown.out.splitlines()] == [0, 1, 2]
+
+
+def test_a_run_that_fails_stops_where_it_does_and_ends_with_its_error(real: LiveEngine) -> None:
+    spoil = "!self.conv_out.weight.data = self.conv_out.weight.data[:, :1]"
+    script = f"b unet.mid_block, temporary\nc\n{spoil}\nc\np a.shape\nc\n"
+    ended = scripted(CommandLine(real.home.root), script, "--json", prompt="cat", steps=2)
+    assert ended.status == 1
+    assert ended.json["state"] == "failed"
+    assert ended.error_line
+    post_mortem = ended.out.split("Error: ", 1)[1]
+    assert "unet.conv_out" in post_mortem.split("(mzt) ", 1)[0]
+    assert "(mzt) p a.shape\ntorch.Size([2, " in post_mortem

@@ -58,14 +58,13 @@ MAX_PAIRS = 1000
 class A1111Settings:
     """`spec` holds what could be read, defaults for the rest; its model's path is empty.
 
-    `not_understood` lists the other pairs as "name: value"; `model_name` and `model_hash` say which
-    model it was, for a person to find.
+    `not_understood` lists the other pairs as "name: value"; `model_name` says which model it was,
+    for a person to find.
     """
 
     spec: GenerateSpec
     not_understood: tuple[str, ...] = ()
     model_name: str = ""
-    model_hash: str = ""
     pairs: dict[str, str] = field(default_factory=dict)
 
 
@@ -121,7 +120,7 @@ def from_a1111(text: str) -> A1111Settings | None:
         spec = msgspec.convert({"type": "generate", "model": {"path": ""}, **values}, GenerateSpec)
     except msgspec.ValidationError:
         return None
-    return A1111Settings(spec, tuple(missed), pairs.get("Model", ""), pairs.get("Model hash", ""), pairs)
+    return A1111Settings(spec, tuple(missed), pairs.get("Model", ""), pairs)
 
 
 def _pairs(line: str) -> dict[str, str]:

@@ -23,7 +23,6 @@ __all__ = ["ImageSourceField", "PICTURE_FILTER"]
 PICTURE_FILTER = "Pictures (*.png *.jpg *.jpeg *.webp)"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 THUMB_PX = 72
-EDIT_SIDE = 2048
 
 
 def _dropped_picture(event: QDragEnterEvent | QDropEvent) -> str:

@@ -46,7 +46,6 @@ class ModelFamily:
     default_size: int  # where the configuration doesn't say
     default_steps: int
     default_guidance: float
-    negative_prompts: bool = True
 
     @property
     def modes(self) -> tuple[str, ...]:
@@ -65,9 +64,7 @@ FAMILIES = (
     ModelFamily("sd", "unet", _classes("StableDiffusion"), KARRAS_SCHEDULERS, 512, 20, 5.0),
     ModelFamily("sdxl", "unet", _classes("StableDiffusionXL"), KARRAS_SCHEDULERS, 1024, 25, 5.0),
     ModelFamily("sd3", "transformer", _classes("StableDiffusion3"), FLOW_SCHEDULERS, 1024, 28, 5.0),
-    ModelFamily(
-        "flux", "transformer", _classes("Flux"), FLOW_SCHEDULERS, 1024, 28, 3.5, negative_prompts=False
-    ),
+    ModelFamily("flux", "transformer", _classes("Flux"), FLOW_SCHEDULERS, 1024, 28, 3.5),
 )
 
 _BY_CLASS = {name: family for family in FAMILIES for name in family.classes.values()}

@@ -45,5 +45,3 @@ class RunListener(Protocol):
 
     def saved(self, index: int, file: Path, width: int, height: int, nbytes: int, seed: int) -> None:
         """A picture lies at `file`, safely on disk."""
-
-    def logged(self, level: str, message: str) -> None: ...

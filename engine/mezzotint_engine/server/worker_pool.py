@@ -106,7 +106,6 @@ class WorkerPool:
         self._start_failures = 0
         self._next_start = 0.0
         self._preview_hz = 4.0
-        self._sent_hz = 0.0
         self._idle_since = time.monotonic()
         self.devices: tuple[DeviceInfo, ...] = ()
         self.closing = False

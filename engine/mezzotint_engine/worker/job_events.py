@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,6 @@ __all__ = ["JobEvents"]
 
 # A progress bar needs no more, and each message wakes a thread in three processes: see docs/DECISIONS.md.
 PROGRESS_SECONDS = 0.1
-
-_log = logging.getLogger("mezzotint_engine.worker.job")
 
 
 class JobEvents:
@@ -133,6 +130,3 @@ class JobEvents:
                 seed=seed,
             )
         )
-
-    def logged(self, level: str, message: str) -> None:
-        _log.log(logging.getLevelNamesMapping()[level.upper()], message)

@@ -52,6 +52,3 @@ class LookListener:
 
     def saved(self, index: int, file: Path, width: int, height: int, nbytes: int, seed: int) -> None:
         pass
-
-    def logged(self, level: str, message: str) -> None:
-        pass

@@ -51,9 +51,6 @@ class SegmentedChoice(QWidget):
         if key in self._buttons:
             self._buttons[key].setChecked(True)
 
-    def chosen_key(self) -> str:
-        return next((key for key, button in self._buttons.items() if button.isChecked()), "")
-
     def button(self, key: str) -> QToolButton:
         return self._buttons[key]
 

@@ -34,11 +34,12 @@ class ConsoleInput(QLineEdit):
         self._place = 0  # in the history; its length is the line that is being typed
         self._typed = ""
         self._start = 0  # of the word that is completed
+        self._line, self._end = "", 0  # the line, and the cursor, under the list of words
         self._words = QStringListModel(self)
         self.completer_of_words = QCompleter(self._words, self)
         self.completer_of_words.setWidget(self)
         self.completer_of_words.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
-        self.completer_of_words.activated.connect(self._insert)
+        self.completer_of_words.activated.connect(self._choose)
         self.returnPressed.connect(lambda: self.entered.emit(self.text()))
 
     # --- history ---------------------------------------------------------------------------------------
@@ -70,8 +71,15 @@ class ConsoleInput(QLineEdit):
         shared = common_start(words)
         if len(shared) > len(typed):
             self._insert(shared)
+        self._line, self._end = self.text(), self.cursorPosition()
         self._words.setStringList(list(words))
         self.completer_of_words.complete()
+
+    def _choose(self, word: str) -> None:
+        """From the list: into the line as it was, since Qt has put the bare word in its place by now."""
+        self.setText(self._line)
+        self.setCursorPosition(self._end)
+        self._insert(word)
 
     def _insert(self, word: str) -> None:
         text, end = self.text(), self.cursorPosition()

@@ -102,7 +102,11 @@ def test_tab_completes(panel: ConsolePanel, script: DebugScript, qtbot: Any) -> 
     panel.input.setText("p out.")
     qtbot.keyClick(panel.input, Qt.Key.Key_Tab)
     assert panel.input.text() == "p out.me", "what they share goes in"
-    assert panel.input.completer_of_words.popup().isVisible()
+    popup = panel.input.completer_of_words.popup()
+    assert popup.isVisible()
+    qtbot.keyClick(popup, Qt.Key.Key_Down)
+    qtbot.keyClick(popup, Qt.Key.Key_Return)
+    assert panel.input.text() == "p out.mean"
 
 
 def test_tab_in_an_empty_line_goes_on(panel: ConsolePanel, script: DebugScript, qtbot: Any) -> None:

@@ -121,7 +121,7 @@ def _show(reader: TraceReader, arguments: Namespace) -> int:
 def _row(op: OpRow) -> tuple[str, ...]:
     site, mark = op.site, op.mark
     shapes = f"{_shapes(site.inputs)} -> {_shapes(site.outputs)}"
-    place = f"{mark.phase} {mark.step + 1}" if mark.step >= 0 else mark.phase
+    place = f"{mark.phase} {mark.step}" if mark.step >= 0 else mark.phase
     told = [word for flag, word in _MARKS if op.flags & flag]
     line = f"{Path(site.file).name}:{site.line}" if site.file else ""
     words = [line, *told, *([site.kernel] if site.kernel else []), *([op.note] if op.note else [])]

@@ -45,7 +45,7 @@ class NumbersModel(QAbstractTableModel):
         self._teller.timeout.connect(self._tell)
         view.lookChanged.connect(self.refresh)
         view.pageArrived.connect(self._on_page)
-        theme_manager().changed.connect(lambda: self._touch(0, 0, *self._size))
+        theme_manager().changed.connect(self._repaint)  # a method: Qt lets go of it with the model
         self.refresh()
 
     def refresh(self) -> None:
@@ -72,6 +72,9 @@ class NumbersModel(QAbstractTableModel):
                 f"like ..., {MOST_COLUMNS}:{2 * MOST_COLUMNS}."
             )
         return ""
+
+    def _repaint(self) -> None:
+        self._touch(0, 0, *self._size)
 
     def _on_page(self, row: int, column: int) -> None:
         self._touch(row, column, row + PAGE, column + PAGE)

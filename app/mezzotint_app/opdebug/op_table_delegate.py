@@ -53,7 +53,7 @@ class OpTableDelegate(QStyledItemDelegate):
         self._bold = QFont(self._font)
         self._bold.setBold(True)
         self._metrics = QFontMetrics(self._font)
-        theme_manager().changed.connect(lambda _theme: self._take_colors())
+        theme_manager().changed.connect(self._take_colors)
         self._take_colors()
 
     def _take_colors(self) -> None:

@@ -99,7 +99,7 @@ class SourceView(QPlainTextEdit):
         self.gutter = _Gutter(self)
         self.blockCountChanged.connect(lambda _count: self._make_room())
         self.updateRequest.connect(self._on_update)
-        theme_manager().changed.connect(lambda _theme: self._select_lines())
+        theme_manager().changed.connect(self._select_lines)
         self._make_room()
 
     # --- what it shows -----------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ from mezzotint_sdk.debug_records import DebugPlan, Stop
 from mezzotint_sdk.messages import JobCancelled
 from tests.engine.opdebug.debugged_job import DebuggedJob, at
 
+# said by transformers at the first import of a pipeline, where its logger passes records on
+pytestmark = pytest.mark.allow_logs("requires torchvision")
+
 
 @pytest.fixture(scope="module")
 def models() -> ModelResidency:

@@ -163,6 +163,13 @@ class TraceReader:
         """(op, output) of all that was kept."""
         return tuple(self._tensors)
 
+    @property
+    def tensor_ids(self) -> tuple[Array, Array, Array]:
+        """(ids, starts, inputs): op n's ids are ids[starts[n] : starts[n + 1]], and the first inputs[n] of
+        these are its inputs, the others its outputs."""
+        count = self._count
+        return self._ids[: self._id_count], self._id_starts[: count + 1], self._input_counts[:count]
+
     # --- blocks
 
     def _next_block(self) -> tuple[int, bytes] | None:

@@ -1,12 +1,13 @@
 """Reads a trace of ops, also while it grows. See `trace_writer` for the format.
 
-A torn end is no error: it is what a killed process leaves, or what is being written just now. A damaged
-block ends
-what can be read; `damage` then says so.
+A torn end is no error: it is what a killed process leaves, or what is being written just now. A damaged block
+ends what can be read; `damage` then says so. Values of tensors stay in the file until they are asked for.
 """
 
 from __future__ import annotations
 
+import math
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -18,12 +19,15 @@ import numpy as np
 
 from mezzotint_sdk.errors import BadInputError
 from mezzotint_sdk.trace_records import (
+    FREE_BYTES,
     MAX_BLOCK_BYTES,
+    MAX_RATIO,
     OP_ROW,
     PLAIN_ROW,
     TRACE_MAGIC,
     BlockKind,
     LadderMark,
+    OpFlags,
     OpSite,
     SavedTensor,
     TraceHeader,
@@ -36,6 +40,9 @@ _SITES = msgspec.msgpack.Decoder(list[OpSite])
 _MARKS = msgspec.msgpack.Decoder(list[LadderMark])
 _HEADER = msgspec.msgpack.Decoder(TraceHeader)
 _TENSOR = msgspec.msgpack.Decoder(SavedTensor)
+_MIN_SITE, _MIN_MARK = 64, 32  # bytes of one as the writer encodes it, at least
+_MAX_HEAD = 64 * 1024  # bytes of a `SavedTensor`
+_DTYPE = re.compile(r"[<>|=]?[biufcV][0-9]{1,3}")
 
 Array = np.ndarray[Any, Any]
 
@@ -88,6 +95,8 @@ class TraceReader:
         self._tensors: dict[tuple[int, int], tuple[int, int]] = {}  # where in the file: offset, length
         self._file: BinaryIO = self.path.open("rb")
         self._offset = len(TRACE_MAGIC)
+        self._unpacked = 0  # bytes of all blocks but those with values
+        self._early: set[int] = set()  # ops whose values came before their row
         try:
             if self._file.read(self._offset) != TRACE_MAGIC:
                 raise BadTraceError(f"{self.path.name} is not a trace of Mezzotint.")
@@ -151,12 +160,17 @@ class TraceReader:
         if place is None:
             return None
         self._file.seek(place[0])
-        payload = _unpacked(self._file.read(place[1]))
-        head, values = self._tensor_parts(payload)
-        try:
-            return np.frombuffer(values, dtype=np.dtype(head.dtype)).reshape(head.shape).copy()
-        except (TypeError, ValueError) as error:
-            raise BadTraceError(f"The values of op {op_number} are damaged: {error}.") from None
+        payload = _unpacked(self._file.read(place[1]), MAX_BLOCK_BYTES)
+        head, begin = self._tensor_head(payload)
+        count = math.prod(head.shape)
+        if _DTYPE.fullmatch(head.dtype) and min(head.shape, default=0) >= 0:
+            try:
+                kind = np.dtype(head.dtype)
+                if kind.kind in "biufcV" and count * kind.itemsize == len(payload) - begin:
+                    return np.frombuffer(payload, kind, count, begin).reshape(head.shape).copy()
+            except (TypeError, ValueError):
+                pass  # said below
+        raise BadTraceError(f"The values of op {op_number} are damaged.")
 
     @property
     def saved_tensors(self) -> tuple[tuple[int, int], ...]:
@@ -186,9 +200,13 @@ class TraceReader:
             return None
         if zlib.crc32(packed) != check:
             raise BadTraceError(self._damage())
-        payload = packed if kind == BlockKind.TENSOR else _unpacked(packed)
-        self._offset += _FRAME.size + length
-        return kind, payload
+        end = self._offset + _FRAME.size + length
+        if kind != BlockKind.TENSOR:
+            allowed = FREE_BYTES + MAX_RATIO * end - self._unpacked
+            packed = _unpacked(packed, min(allowed, MAX_BLOCK_BYTES))
+            self._unpacked += len(packed)
+        self._offset = end
+        return kind, packed
 
     def _damage(self) -> str:
         return f"{self.path.name} is damaged at byte {self._offset}; what lies before is shown."
@@ -202,9 +220,9 @@ class TraceReader:
     def _take(self, kind: int, payload: bytes, begun: int) -> None:
         match kind:
             case BlockKind.SITES:
-                self.sites.extend(self._decoded(_SITES, payload))
+                self.sites.extend(self._list(_SITES, payload, _MIN_SITE))
             case BlockKind.MARKS:
-                self.marks.extend(self._decoded(_MARKS, payload))
+                self.marks.extend(self._list(_MARKS, payload, _MIN_MARK))
             case BlockKind.OPS | BlockKind.STATISTICS:
                 self._take_rows(payload, PLAIN_ROW if kind == BlockKind.OPS else OP_ROW)
             case BlockKind.NOTE:
@@ -215,17 +233,34 @@ class TraceReader:
                 before = self.notes.get(number)
                 self.notes[number] = f"{before}; {text}" if before else text
             case BlockKind.TENSOR:
-                head, _ = self._tensor_parts(_unpacked(payload))
-                self._tensors[head.op_number, head.output] = (begun + _FRAME.size, len(payload))
+                self._take_place(payload, begun)
             case _:
                 pass  # of a newer writer
 
-    def _tensor_parts(self, payload: bytes) -> tuple[SavedTensor, bytes]:
-        if len(payload) < 4:
+    def _list(self, decoder: Any, payload: bytes, least: int) -> Any:
+        """What says to be a list of more than its bytes can hold would cost memory before it fails."""
+        kind, count = payload[:1], 0
+        if kind == b"\xdd" and len(payload) >= 5:
+            count = int.from_bytes(payload[1:5], "big")
+        elif kind == b"\xdc" and len(payload) >= 3:
+            count = int.from_bytes(payload[1:3], "big")
+        if count * least > len(payload):
             raise BadTraceError(self._damage())
-        length = struct.unpack_from("<I", payload)[0]
+        return self._decoded(decoder, payload)
+
+    def _take_place(self, packed: bytes, begun: int) -> None:
+        head, _ = self._tensor_head(_unpacked(packed, _MAX_HEAD, whole=False))
+        self._tensors[head.op_number, head.output] = (begun + _FRAME.size, len(packed))
+        if 0 <= head.op_number < self._count:
+            self._rows["flags"][head.op_number] |= OpFlags.SAVED
+        else:
+            self._early.add(head.op_number)
+
+    def _tensor_head(self, payload: bytes) -> tuple[SavedTensor, int]:
+        """And where the values begin."""
+        length = struct.unpack_from("<I", payload)[0] if len(payload) >= 4 else 0
         head: SavedTensor = self._decoded(_TENSOR, payload[4 : 4 + length])
-        return head, payload[4 + length :]
+        return head, 4 + length
 
     def _take_rows(self, payload: bytes, kind: np.dtype[Any]) -> None:
         if len(payload) < 4:
@@ -258,6 +293,10 @@ class TraceReader:
         self._input_counts[self._count : self._count + count] = counts[:, 0]
         self._id_count += total
         self._count += count
+        if self._early:
+            come = {number for number in self._early if 0 <= number < self._count}
+            self._rows["flags"][list(come)] |= np.uint16(OpFlags.SAVED)
+            self._early -= come
 
     def _reserve(self, rows: int, ids: int) -> None:
         """New arrays where they are full: views that were given out keep the old ones."""
@@ -276,13 +315,13 @@ def _grown(array: Array, used: int, size: int) -> Array:
     return larger
 
 
-def _unpacked(packed: bytes) -> bytes:
-    """Bounded: a few bytes must not become gigabytes."""
+def _unpacked(packed: bytes, allowed: int, *, whole: bool = True) -> bytes:
+    """Bounded: a few bytes must not become gigabytes. Not `whole`: so much of it as is allowed."""
     worker = zlib.decompressobj()
     try:
-        payload = worker.decompress(packed, MAX_BLOCK_BYTES)
+        payload = worker.decompress(packed, max(allowed, 0) + 1)  # one more: else the end isn't seen
     except zlib.error:
         raise BadTraceError("A block of the trace can't be unpacked; it is damaged.") from None
-    if not worker.eof or worker.unused_data:
+    if whole and (not worker.eof or worker.unused_data or len(payload) > allowed):
         raise BadTraceError("A block of the trace is larger than allowed, or cut off; it is damaged.")
     return payload

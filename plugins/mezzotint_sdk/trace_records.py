@@ -8,7 +8,9 @@ import msgspec
 import numpy as np
 
 __all__ = [
+    "FREE_BYTES",
     "MAX_BLOCK_BYTES",
+    "MAX_RATIO",
     "OP_ROW",
     "PLAIN_ROW",
     "TRACE_MAGIC",
@@ -23,6 +25,11 @@ __all__ = [
 
 TRACE_MAGIC = b"MZTRACE1"
 MAX_BLOCK_BYTES = 256 * 1024 * 1024
+
+# A reader keeps all but the tensors' values in memory, so a small file must not unpack to a large one: all
+# blocks together, those with values aside, have at most FREE_BYTES and MAX_RATIO times the file so far.
+FREE_BYTES = 4 * 1024 * 1024
+MAX_RATIO = 100
 
 
 class BlockKind(enum.IntEnum):

@@ -1,10 +1,8 @@
 """Writes a trace of ops: appended block by block, so that whatever was written can be read after any end.
 
 The file is the magic `MZTRACE1` and then blocks: kind (u8), length (u32), CRC-32 of what follows (u32),
-payload;
-all little-endian, payloads zlib-compressed. A block is written in one call, and a reader that meets half of
-one
-waits for the rest.
+payload; all little-endian, payloads zlib-compressed. A block is written in one call, and a reader that meets
+half of one waits for the rest. What would unpack to more than `MAX_RATIO` allows is stored as it is.
 
 ======  ============================================================================================
 kind    payload
@@ -31,7 +29,9 @@ import msgspec
 import numpy as np
 
 from mezzotint_sdk.trace_records import (
+    FREE_BYTES,
     MAX_BLOCK_BYTES,
+    MAX_RATIO,
     PLAIN_ROW,
     TRACE_MAGIC,
     BlockKind,
@@ -65,6 +65,8 @@ class TraceWriter:
         self._marks = 0
         self._new_marks: list[LadderMark] = []
         self._values_left = value_bytes
+        self._written = len(TRACE_MAGIC)
+        self._unpacked = 0  # of all blocks but those with values
         self._file.write(TRACE_MAGIC)
         self._block(BlockKind.HEADER, _ENCODER.encode(header))
         self._file.flush()
@@ -105,7 +107,11 @@ class TraceWriter:
         self._block(BlockKind.NOTE, struct.pack("<Q", op_number) + text.encode("utf-8", "replace"))
 
     def tensor(self, op_number: int, output: int, array: np.ndarray[Any, Any], meta: TensorMeta) -> bool:
-        """Values of an op's output. False where they are over the budget, and nothing is written."""
+        """Values of an op's output. False where they are over the budget, and nothing is written.
+
+        Raises TypeError for what are no numbers."""
+        if array.dtype.kind not in "biufcV" or array.dtype.hasobject or array.dtype.names:
+            raise TypeError(f"Values of type {array.dtype} can't be kept in a trace.")
         if array.nbytes > min(self._values_left, MAX_BLOCK_BYTES // 2):
             return False
         self._values_left -= array.nbytes
@@ -135,4 +141,9 @@ class TraceWriter:
 
     def _block(self, kind: BlockKind, payload: bytes, level: int = 6) -> None:
         packed = zlib.compress(payload, level)
+        if kind != BlockKind.TENSOR:
+            self._unpacked += len(payload)
+            if self._unpacked > FREE_BYTES + MAX_RATIO * (self._written + _FRAME.size + len(packed)):
+                packed = zlib.compress(payload, 0)
+        self._written += _FRAME.size + len(packed)
         self._file.write(_FRAME.pack(kind, len(packed), zlib.crc32(packed)) + packed)

@@ -1,0 +1,529 @@
+"""The trace file: what was written is read, whatever end the writer came to; bad bytes are a sentence."""
+
+from __future__ import annotations
+
+import os
+import select
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mezzotint_sdk.divergence import compare_traces
+from mezzotint_sdk.errors import BadInputError
+from mezzotint_sdk.perfetto_export import export_perfetto
+from mezzotint_sdk.trace_reader import BadTraceError, TraceReader
+from mezzotint_sdk.trace_records import (
+    FREE_BYTES,
+    MAX_BLOCK_BYTES,
+    OP_ROW,
+    TRACE_MAGIC,
+    BlockKind,
+    LadderMark,
+    OpFlags,
+    SavedTensor,
+    TensorMeta,
+    TraceHeader,
+)
+from mezzotint_sdk.trace_writer import TraceWriter
+from tests.sdk.op_traces import SMALL_NOTE, forward_sites, some_ids, some_rows, write_small
+
+META = TensorMeta((2, 3), "float32", "cpu")
+FRAME = struct.Struct("<BII")
+
+
+def read(path: Path) -> TraceReader:
+    """All of it, and the file closed."""
+    reader = TraceReader(path)
+    reader.follow()
+    reader.close()
+    return reader
+
+
+def block(kind: int, payload: bytes, level: int = 6) -> bytes:
+    packed = zlib.compress(payload, level)
+    return FRAME.pack(kind, len(packed), zlib.crc32(packed)) + packed
+
+
+HEADER = TRACE_MAGIC + block(BlockKind.HEADER, msgspec.msgpack.encode(TraceHeader()))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("small") / "trace.mzt"
+    write_small(path)
+    return path.read_bytes()
+
+
+# --- round trip
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "trace.mzt"
+    header = TraceHeader(run_id="r", spec="{}", started=1.5, versions={"torch": "2.13"}, note="n")
+    writer = TraceWriter(path, header)
+    sites = forward_sites(7)
+    assert [writer.site(site) for site in sites] == list(range(7))
+    assert writer.site(forward_sites(7)[3]) == 3
+    marks = [LadderMark(phase="denoise", step=step, steps=2, timestep=1.0, sigma=None) for step in range(2)]
+    plain, told = some_rows(20, sites=7), some_rows(30, sites=7, seed=1, statistics=True)
+    plain["mark"] = writer.mark(marks[0])
+    told["mark"] = writer.mark(marks[1])
+    writer.ops(plain, some_ids(20))
+    writer.ops(told[:0], [])
+    writer.ops(told, some_ids(30, 20))
+    writer.close()
+    writer.close()
+    reader = read(path)
+    assert (reader.header, reader.sites, reader.marks, reader.damage) == (header, sites, marks, "")
+    for name in OP_ROW.names or ():
+        np.testing.assert_array_equal(reader.rows[name], np.concatenate([plain, told])[name])
+    op = reader.op(21)
+    assert (op.number, op.site, op.mark) == (21, sites[1], marks[1])
+    assert (op.inputs, op.outputs, op.note) == ((21, 14), (22,), "")
+    assert op.norm == told["norm"][1]
+    ids, starts, inputs = reader.tensor_ids
+    assert ids[starts[21] : starts[22]].tolist() == [21, 14, 22]
+    assert inputs.tolist() == [2] * 50
+    for outside in (-1, 50):
+        with pytest.raises(IndexError):
+            reader.op(outside)
+
+
+def test_ops_without_tensors_and_with_many_keep_theirs(tmp_path: Path) -> None:
+    writer = TraceWriter(tmp_path / "t", TraceHeader())
+    writer.site(forward_sites(1)[0])
+    ids = [((), ()), (tuple(range(1000)), ()), ((), (7,)), ((2**32 - 1,), (1, 2))]
+    writer.ops(some_rows(4, sites=1), ids)
+    writer.close()
+    reader = read(tmp_path / "t")
+    assert [(reader.op(number).inputs, reader.op(number).outputs) for number in range(4)] == ids
+
+
+def test_notes_of_an_op_follow_each_other(tmp_path: Path) -> None:
+    writer = TraceWriter(tmp_path / "t", TraceHeader())
+    writer.site(forward_sites(1)[0])
+    writer.ops(some_rows(2, sites=1), some_ids(2))
+    writer.note(1, "edited: scale 2")
+    writer.note(1, "skipped – übersprungen")
+    writer.note(9, "of an op that isn't there yet")
+    writer.close()
+    reader = read(tmp_path / "t")
+    assert reader.op(1).note == "edited: scale 2; skipped – übersprungen"
+    assert reader.op(0).note == ""
+
+
+# --- values
+
+
+@pytest.mark.parametrize(
+    "kind", ["bool", "int8", "uint8", "int64", "float16", "float32", "float64", "complex64"]
+)
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 4), (2, 3, 4)])
+def test_values_come_back_as_they_were(tmp_path: Path, kind: str, shape: tuple[int, ...]) -> None:
+    values = np.asarray(np.random.default_rng(0).normal(size=shape) * 9).astype(kind)
+    writer = TraceWriter(tmp_path / "t", TraceHeader(), value_bytes=1 << 16)
+    assert writer.tensor(4, 1, values, TensorMeta(shape, kind, "cuda:0"))
+    writer.close()
+    reader = TraceReader(tmp_path / "t")
+    reader.follow()
+    found = reader.tensor(4, 1)
+    assert found is not None
+    np.testing.assert_array_equal(found, values)
+    assert (found.dtype, found.shape) == (values.dtype, shape)
+    assert (reader.tensor(4, 0), reader.tensor(5, 1)) == (None, None)
+    assert reader.saved_tensors == ((4, 1),)
+    reader.close()
+
+
+def test_the_budget_for_values_is_kept(tmp_path: Path) -> None:
+    writer = TraceWriter(tmp_path / "t", TraceHeader(), value_bytes=100)
+    values = np.zeros(10, np.float32)
+    assert [writer.tensor(number, 0, values, META) for number in range(4)] == [True, True, False, False]
+    assert writer.tensor(9, 0, values[:5], META), "what still fits is kept"
+    writer.close()
+    assert read(tmp_path / "t").saved_tensors == ((0, 0), (1, 0), (9, 0))
+    without = TraceWriter(tmp_path / "u", TraceHeader())
+    assert not without.tensor(0, 0, values, META)
+    without.close()
+
+
+def test_what_are_no_numbers_is_not_kept(tmp_path: Path) -> None:
+    writer = TraceWriter(tmp_path / "t", TraceHeader(), value_bytes=1000)
+    with pytest.raises(TypeError, match="object"):
+        writer.tensor(0, 0, np.array([None, "a"]), META)
+    writer.close()
+    assert read(tmp_path / "t").saved_tensors == ()
+
+
+@pytest.mark.parametrize("values_first", [False, True])
+def test_rows_whose_values_were_kept_are_marked(tmp_path: Path, values_first: bool) -> None:
+    """The recorder writes rows in batches, and values at once: they come before their row or after it."""
+    writer = TraceWriter(tmp_path / "t", TraceHeader(), value_bytes=1000)
+    writer.site(forward_sites(1)[0])
+    rows = some_rows(3, sites=1)
+    rows["flags"] = OpFlags.VIEW
+    parts: list[Callable[[], object]] = [
+        lambda: writer.ops(rows, some_ids(3)),
+        lambda: writer.tensor(1, 0, np.zeros(2, np.float32), META),
+    ]
+    for part in reversed(parts) if values_first else parts:
+        part()
+    writer.close()
+    flags = read(tmp_path / "t").rows["flags"].tolist()
+    assert flags == [OpFlags.VIEW, OpFlags.VIEW | OpFlags.SAVED, OpFlags.VIEW]
+
+
+# --- growing and torn
+
+
+def test_a_trace_torn_at_any_byte_shows_what_was_whole(small: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "trace.mzt"
+    path.write_bytes(small)
+    whole = read(path)
+    counts, refused = set(), []
+    for end in range(len(small)):
+        path.write_bytes(small[:end])
+        try:
+            reader = read(path)
+        except BadTraceError:
+            refused.append(end)
+            continue
+        assert reader.damage == "", end
+        count = len(reader.rows)
+        counts.add(count)
+        np.testing.assert_array_equal(reader.rows["site"], whole.rows["site"][:count])
+        for number in range(count):
+            assert reader.op(number).site == whole.op(number).site
+    assert counts == {0, 4, 7}
+    begin = len(TRACE_MAGIC) + FRAME.size + FRAME.unpack_from(small, len(TRACE_MAGIC))[1]
+    assert refused == list(range(begin)), "without a whole header"
+    assert whole.notes == {2: SMALL_NOTE}
+
+
+def test_a_torn_trace_that_grows_is_read_on(small: bytes, tmp_path: Path) -> None:
+    """Byte by byte: never an error, and in the end all of it."""
+    path = tmp_path / "trace.mzt"
+    begin = len(TRACE_MAGIC) + FRAME.size + FRAME.unpack_from(small, len(TRACE_MAGIC))[1]
+    path.write_bytes(small[:begin])
+    reader = TraceReader(path)
+    seen = []
+    with path.open("ab", buffering=0) as file:
+        for number in range(begin, len(small)):
+            file.write(small[number : number + 1])
+            seen.append(reader.follow())
+    assert sorted(set(seen)) == [0, 4, 7]
+    assert seen == sorted(seen)
+    assert (reader.damage, reader.notes) == ("", {2: SMALL_NOTE})
+    values = reader.tensor(5, 0)
+    assert values is not None
+    assert values.tolist() == [[0, 1, 2], [3, 4, 5]]
+    reader.close()
+
+
+APPENDING = """
+import sys
+from pathlib import Path
+from mezzotint_sdk.trace_records import TraceHeader
+from mezzotint_sdk.trace_writer import TraceWriter
+from tests.sdk.op_traces import forward_sites, some_ids, some_rows
+writer = TraceWriter(Path(sys.argv[1]), TraceHeader())
+print("begun", flush=True)
+sites = forward_sites(200)
+for batch in range(200):
+    rows = some_rows(37, sites=1, seed=batch)
+    rows["site"] = writer.site(sites[batch])
+    writer.ops(rows, some_ids(37, 37 * batch))
+    if batch % 20 == 19:
+        writer.flush()
+        print(37 * (batch + 1), flush=True)
+        sys.stdin.readline()
+writer.note(7399, "the end")
+writer.close()
+"""
+
+
+def test_a_trace_is_followed_while_another_process_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "trace.mzt"
+    child = subprocess.Popen(
+        [sys.executable, "-c", APPENDING, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        assert child.stdout.readline() == "begun\n"
+        reader = TraceReader(path)
+        seen, views = 0, []
+        for _ in range(10):
+            deadline = time.monotonic() + 60
+            told = 0
+            while not told:  # while it writes, too, not only when it waits
+                assert time.monotonic() < deadline
+                count = reader.follow()
+                assert count >= seen
+                seen = count
+                views.append((count, reader.rows, reader.rows.copy()))
+                if _readable(child.stdout.fileno()):
+                    told = int(child.stdout.readline())
+            assert reader.follow() == told
+            child.stdin.write("\n")
+            child.stdin.flush()
+        assert child.wait(60) == 0
+        assert reader.follow() == 7400
+    finally:
+        child.kill()
+        child.wait()
+        child.stdin.close()
+        child.stdout.close()
+    assert (reader.damage, reader.notes) == ("", {7399: "the end"})
+    assert reader.rows["site"].tolist() == np.repeat(np.arange(200), 37).tolist()
+    assert reader.op(7000).outputs == (7001,)
+    for count, view, copy in views:
+        assert len(view) == count
+        np.testing.assert_array_equal(view["started_us"], copy["started_us"])
+    reader.close()
+
+
+def _readable(descriptor: int) -> bool:
+    return bool(select.select([descriptor], [], [], 0.002)[0])
+
+
+# --- damage
+
+
+def test_damage_ends_what_is_read_and_is_said(small: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "trace.mzt"
+    kinds, end = set(), len(TRACE_MAGIC)  # bytes that the check sum doesn't cover
+    while end < len(small):
+        kinds.add(end)
+        end += FRAME.size + FRAME.unpack_from(small, end)[1]
+    for place in range(len(TRACE_MAGIC), len(small)):
+        path.write_bytes(small[:place] + bytes([small[place] ^ 0x41]) + small[place + 1 :])
+        try:
+            reader = read(path)
+        except BadTraceError:
+            continue
+        if place not in kinds:
+            assert len(reader.rows) in (0, 4, 7)
+        for number in range(len(reader.rows)):
+            reader.op(number)
+        if reader.damage:
+            assert reader.damage.endswith(".")
+            assert "damaged" in reader.damage
+    path.write_bytes(small[:-5] + bytes([small[-5] ^ 1]) + small[-4:])
+    reader = read(path)
+    assert (len(reader.rows), reader.notes) == (7, {})
+    assert "trace.mzt is damaged at byte" in reader.damage
+
+
+@pytest.mark.parametrize("start", [b"", b"MZ", b"MZTRACE9" + bytes(50), b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_what_is_no_trace_is_told_from_one(start: bytes, tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(start)
+    with pytest.raises(BadTraceError, match=r"^picture\.png is not a trace of Mezzotint\.$"):
+        TraceReader(tmp_path / "picture.png")
+
+
+def test_a_trace_without_a_header_and_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "t").write_bytes(HEADER[:-1])
+    with pytest.raises(BadTraceError, match="has no header"):
+        TraceReader(tmp_path / "t")
+    (tmp_path / "t").write_bytes(TRACE_MAGIC + block(BlockKind.SITES, b"\x90"))
+    with pytest.raises(BadTraceError, match="has no header"):
+        TraceReader(tmp_path / "t")
+    with pytest.raises(OSError, match="nowhere"):
+        TraceReader(tmp_path / "nowhere")
+
+
+def test_blocks_of_a_newer_writer_are_passed_over(small: bytes, tmp_path: Path) -> None:
+    begin = len(TRACE_MAGIC) + FRAME.size + FRAME.unpack_from(small, len(TRACE_MAGIC))[1]
+    (tmp_path / "t").write_bytes(small[:begin] + block(99, b"what may come") + small[begin:])
+    reader = read(tmp_path / "t")
+    assert (len(reader.rows), reader.damage) == (7, "")
+
+
+# --- any bytes at all
+
+
+def everything(path: Path) -> None:
+    """Whatever a user of the reader does with a file, errors of the sentence kind aside."""
+    try:
+        reader = TraceReader(path)
+    except BadInputError:
+        return
+    try:
+        count = reader.follow()
+        assert count == len(reader.rows) == len(reader.tensor_ids[2])
+        for number in range(min(count, 50)):
+            reader.op(number)
+        for number, output in reader.saved_tensors[:50]:
+            with suppress(BadInputError):
+                reader.tensor(number, output)
+        assert compare_traces(reader, reader).sentence
+        export_perfetto(reader, path.with_suffix(".json"))
+    finally:
+        reader.close()
+
+
+def given_bytes(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.mzt"
+        path.write_bytes(data)
+        everything(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_are_at_worst_a_sentence(data: bytes, with_header: bool) -> None:
+    given_bytes((HEADER if with_header else TRACE_MAGIC) + data)
+    given_bytes(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 7) | st.integers(0, 255), st.binary(max_size=200), st.integers(0, 9)),
+        max_size=5,
+    )
+)
+@example([(BlockKind.OPS, struct.pack("<I", 0), 1), (BlockKind.STATISTICS, struct.pack("<I", 2**32 - 1), 1)])
+@example([(BlockKind.SITES, b"\xdd\xff\xff\xff\xff", 1)])
+@example([(BlockKind.NOTE, b"1234567", 1)])
+@example([(BlockKind.TENSOR, b"\xff\xff\xff\xff", 1)])
+def test_blocks_with_any_content_are_at_worst_a_sentence(blocks: list[tuple[int, bytes, int]]) -> None:
+    """Frames and check sums are right here, so that what is inside is reached."""
+    given_bytes(HEADER + b"".join(block(*one) for one in blocks))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_valid_trace_with_changed_content_is_at_worst_a_sentence(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_small(Path(folder) / "t")
+        whole = (Path(folder) / "t").read_bytes()
+    changed, offset = TRACE_MAGIC, len(TRACE_MAGIC)
+    while offset < len(whole):
+        kind, length, _ = FRAME.unpack_from(whole, offset)
+        offset += FRAME.size
+        payload = bytearray(zlib.decompress(whole[offset : offset + length]))
+        offset += length
+        for place in data.draw(st.lists(st.integers(0, len(payload) - 1), max_size=3)):
+            payload[place] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.sampled_from([0, 0, 0, 1, 4]))
+        changed += block(kind, bytes(payload[: len(payload) - cut]), 1)
+    given_bytes(changed)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(-(2**63), 2**64 - 1),
+    st.integers(-(2**63), 2**64 - 1),
+    st.sampled_from(
+        ["<f4", "O", "|O", "V0", "U3", "c1", "f0", "i4,f8", "(2,)f4", "", "<M8[s]", "a5", "()", "x"]
+    )
+    | st.text(max_size=6),
+    st.lists(st.integers(-2, 4) | st.integers(-(2**63), 2**64 - 1), max_size=4),
+    st.binary(max_size=64),
+)
+def test_values_that_claim_anything_are_at_worst_a_sentence(
+    number: int, output: int, kind: str, shape: list[int], values: bytes
+) -> None:
+    head = msgspec.msgpack.encode(SavedTensor(number, output, kind, tuple(shape), META))
+    tensor = block(BlockKind.TENSOR, struct.pack("<I", len(head)) + head + values)
+    given_bytes(HEADER + tensor)
+
+
+# --- bombs
+
+
+BOMB = 200 * 1024 * 1024
+BOMBS = {
+    "header": (BlockKind.HEADER, bytes(BOMB)),
+    "sites": (BlockKind.SITES, b"\xdd" + struct.pack(">I", BOMB // 5) + b"\x81\xa2op\xa0" * (BOMB // 5)),
+    "marks": (BlockKind.MARKS, b"\xdd" + struct.pack(">I", BOMB) + b"\x80" * BOMB),
+    "rows": (BlockKind.OPS, struct.pack("<I", BOMB // 40) + bytes(BOMB // 40 * 37)),
+    "note": (BlockKind.NOTE, bytes(BOMB)),
+    "values": (BlockKind.TENSOR, struct.pack("<I", BOMB - 4) + bytes(BOMB - 4)),
+    "later": (200, bytes(BOMB)),
+}
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_a_small_file_does_not_become_a_large_one(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    bomb = block(*BOMBS[kind])
+    path.write_bytes((TRACE_MAGIC if kind == "header" else HEADER) + bomb)
+    assert path.stat().st_size < BOMB // 500
+    tracemalloc.start()
+    try:
+        everything(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * FREE_BYTES + 101 * path.stat().st_size
+
+
+def test_small_bombs_add_up(tmp_path: Path) -> None:
+    """Each within what a block may have, all together not."""
+    note = block(BlockKind.NOTE, bytes(1024 * 1024), 9)
+    (tmp_path / "t").write_bytes(HEADER + note * 300)
+    reader = read(tmp_path / "t")
+    assert "damaged" in reader.damage
+    assert sum(map(len, reader.notes.values())) < 2 * FREE_BYTES + 100 * 300 * len(note)
+
+
+def test_a_list_that_says_to_be_longer_than_its_bytes_is_not_begun(tmp_path: Path) -> None:
+    dense = b"\xdd" + struct.pack(">I", 600_000) + b"\x81\xa2op\xa0" * 600_000  # within FREE_BYTES
+    (tmp_path / "t").write_bytes(HEADER + block(BlockKind.SITES, dense))
+    reader = read(tmp_path / "t")
+    assert "damaged" in reader.damage
+    assert reader.sites == []
+
+
+def test_what_packs_too_well_is_written_so_that_it_can_be_read(tmp_path: Path) -> None:
+    """A million equal rows, and a tensor of zeros: both are honest."""
+    writer = TraceWriter(tmp_path / "t", TraceHeader(), value_bytes=MAX_BLOCK_BYTES)
+    writer.site(forward_sites(1)[0])
+    rows = np.zeros(1_000_000, OP_ROW)
+    writer.ops(rows, [((), ())] * len(rows))
+    assert writer.tensor(0, 0, np.zeros(1 << 24, np.uint8), META)
+    writer.close()
+    reader = TraceReader(tmp_path / "t")
+    assert (reader.follow(), reader.damage) == (1_000_000, "")
+    values = reader.tensor(0, 0)
+    assert values is not None
+    assert values.size == 1 << 24
+    reader.close()
+
+
+# --- size
+
+
+def test_a_forward_takes_at_most_100_bytes_an_op(tmp_path: Path) -> None:
+    """2,000 ops at 600 places of a model, in batches as the recorder writes them; descriptors only."""
+    path = tmp_path / "trace.mzt"
+    writer = TraceWriter(path, TraceHeader(run_id="r", spec="{}"))
+    for site in forward_sites(600):
+        writer.site(site)
+    writer.mark(LadderMark(phase="denoise", step=0, steps=20))
+    rows = some_rows(2000, sites=600)
+    for begin in range(0, 2000, 500):
+        writer.ops(rows[begin : begin + 500], some_ids(500, begin))
+    writer.close()
+    assert len(read(path).rows) == 2000
+    assert os.path.getsize(path) / 2000 <= 100

@@ -141,7 +141,10 @@ def _finite(numbers: Floats) -> Floats:
 
 def _saved(reader: TraceReader) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
+    count = len(reader.rows)
     for number, output in reader.saved_tensors:
+        if not 0 <= number < count:
+            continue
         found.setdefault(number, set()).add(output)
     return found
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,13 @@ CHAIN: list[Op] = [
 
 
 def trace(
-    file: Path, ops: Sequence[Op], *, dtype: str = "float32", statistics: bool = True, nan: int = -1
+    file: Path,
+    ops: Sequence[Op],
+    *,
+    dtype: str = "float32",
+    statistics: bool = True,
+    nan: int = -1,
+    shape: tuple[int, ...] = (2,),
 ) -> TraceReader:
     writer = TraceWriter(file, TraceHeader())
     writer.mark(LadderMark(phase="forward", step=0))
@@ -30,7 +37,7 @@ def trace(
     ids = []
     for number, (op, module, into, given, norm) in enumerate(ops):
         rows["site"][number] = writer.site(
-            OpSite(op=op, module=module, file="net.py", line=7, outputs=(TensorMeta((2,), dtype, "cpu"),))
+            OpSite(op=op, module=module, file="net.py", line=7, outputs=(TensorMeta(shape, dtype, "cpu"),))
         )
         rows["maximum"][number] = rows["norm"][number] = norm
         rows["flags"][number] = (OpFlags.STATISTICS if statistics else 0) | (
@@ -100,21 +107,253 @@ def test_nothing_to_compare_and_nothing_in_common_are_said(tmp_path: Path) -> No
     assert "no op in common" in found.sentence
 
 
+def kept(
+    file: Path, values: Sequence[np.ndarray[Any, Any]], *, dtype: str = "", ops: int = 1, at: int = 0
+) -> TraceReader:
+    """Ops with equal statistics; the outputs of op `at` were kept."""
+    writer = TraceWriter(file, TraceHeader(), value_bytes=1 << 20)
+    writer.mark(LadderMark())
+    rows = np.zeros(ops, OP_ROW)
+    rows["flags"] = OpFlags.STATISTICS
+    metas = tuple(TensorMeta(one.shape, dtype or one.dtype.name, "cpu") for one in values)
+    last = writer.site(OpSite(op="aten.mm.default", outputs=metas))
+    if ops > 1:
+        rows["site"][:-1] = writer.site(OpSite(op="aten.clone.default", outputs=metas))
+    rows["site"][-1] = last
+    writer.ops(rows, [((), (1,))] * ops)
+    for output, one in enumerate(values):
+        writer.tensor(at, output, one, metas[output])
+    writer.close()
+    reader = TraceReader(file)
+    reader.follow()
+    return reader
+
+
+def error_of(folder: Path, one: Sequence[Any], other: Sequence[Any], kind: str = "float32") -> float:
+    readers = [
+        kept(folder / name, [np.array(values, kind) for values in outputs])
+        for name, outputs in (("a", one), ("b", other))
+    ]
+    found = compare_traces(readers[0], readers[1])
+    for reader in readers:
+        reader.close()
+    return float(found.errors[0])
+
+
 def test_saved_values_count_more_than_statistics(tmp_path: Path) -> None:
-    readers = []
-    for name, value in (("a", 1.0), ("b", 1.5)):
-        writer = TraceWriter(tmp_path / name, TraceHeader(), value_bytes=1000)
-        writer.mark(LadderMark())
-        row = np.zeros(1, OP_ROW)
-        meta = TensorMeta((2,), "float32", "cpu")
-        row["site"] = writer.site(OpSite(op="aten.mm.default", outputs=(meta,)))
-        writer.ops(row, [((), (1,))])
-        writer.tensor(0, 0, np.array([1.0, value], np.float32), meta)
+    assert error_of(tmp_path, [[1.0, 1.0]], [[1.0, 1.5]]) == pytest.approx(0.5 / 1.5)
+    assert error_of(tmp_path, [[1.0, 1.5]], [[1.0, 1.5]]) == 0
+    assert error_of(tmp_path, [[]], [[]]) == 0
+
+
+def test_all_outputs_that_were_kept_are_compared(tmp_path: Path) -> None:
+    assert error_of(tmp_path, [[1.0], [4.0]], [[1.0], [5.0]]) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "agree"),
+    [
+        ([np.nan, 1], [np.nan, 1], True),
+        ([np.nan, 1], [1, np.nan], False),
+        ([np.inf, 1], [np.inf, 1], True),
+        ([np.inf, 1], [-np.inf, 1], False),
+        ([np.inf, 1], [3, 1], False),
+    ],
+)
+def test_nan_and_inf_agree_only_in_the_same_place(
+    tmp_path: Path, one: list[float], other: list[float], agree: bool
+) -> None:
+    assert error_of(tmp_path, [one], [other]) == (0 if agree else np.inf)
+
+
+def test_beside_inf_finite_values_still_count(tmp_path: Path) -> None:
+    assert error_of(tmp_path, [[np.inf, 4.0]], [[np.inf, 5.0]]) == pytest.approx(0.2)
+
+
+def test_complex_values_and_truth_values(tmp_path: Path) -> None:
+    assert error_of(tmp_path, [[3 + 4j]], [[3 - 4j]], "complex64") == pytest.approx(8 / 5)
+    assert error_of(tmp_path, [[1, 1, 0, 0]], [[1, 0, 0, 0]], "bool") == 0.25
+
+
+def test_values_are_found_where_ops_have_other_numbers(tmp_path: Path) -> None:
+    """Something was inserted before: the kept op is 0 here and 1 there."""
+    first = kept(tmp_path / "a", [np.array([1.0])])
+    second = kept(tmp_path / "b", [np.array([2.0])], ops=2, at=1)
+    found = compare_traces(first, second)
+    assert (found.pairs.tolist(), found.inserted.tolist()) == ([[0, 1]], [0])
+    assert found.errors[0] == 0.5
+    for reader in (first, second):
+        reader.close()
+
+
+def test_values_that_are_damaged_leave_the_statistics(tmp_path: Path) -> None:
+    first = kept(tmp_path / "a", [np.arange(64.0)])
+    second = kept(tmp_path / "b", [np.arange(64.0) + 1])
+    data = bytearray((tmp_path / "b").read_bytes())
+    data[-20:] = bytes(20)  # under the reader's hands: its check sum was right when it followed
+    with (tmp_path / "b").open("r+b") as file:
+        file.write(data)
+    assert compare_traces(first, second).errors[0] == 0
+    for reader in (first, second):
+        reader.close()
+
+
+# --- tolerances
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "differs"),
+    [
+        ("float64", 1 + 1e-8, False),  # statistics are float32 and can't tell
+        ("float64", 1 + 1e-5, True),
+        ("int64", 1.0, False),
+        ("int64", 1 + 1e-6, True),
+        ("bool", 1 + 1e-6, True),
+        ("uint8", 1 + 1e-6, True),
+        ("float8_e5m2", 1.4, False),
+        ("complex64", 1.001, True),
+    ],
+)
+def test_tolerances_by_dtype(tmp_path: Path, dtype: str, factor: float, differs: bool) -> None:
+    found = compare_traces(
+        trace(tmp_path / "a", CHAIN, dtype=dtype), trace(tmp_path / "b", changed(0, factor), dtype=dtype)
+    )
+    assert bool(found.differs.any()) is differs
+
+
+@pytest.mark.parametrize(
+    ("dtype", "factor", "differs"),
+    [
+        ("float32", 1.01, False),
+        ("bool", 1.01, False),
+        ("uint8", 1.006, False),  # one level of a picture
+        ("int64", 1.001, True),  # a token is another, however near its number
+    ],
+)
+def test_what_was_rounded_once_stays_rounded(
+    tmp_path: Path, dtype: str, factor: float, differs: bool
+) -> None:
+    def mixed(name: str, norm: float) -> TraceReader:
+        writer = TraceWriter(tmp_path / name, TraceHeader())
+        rows = np.zeros(3, OP_ROW)
+        for number, kind in enumerate(("bfloat16", "float32", dtype)):
+            meta = TensorMeta((2,), kind, "cpu")
+            rows["site"][number] = writer.site(OpSite(op=f"aten.op{number}.default", outputs=(meta,)))
+        rows["flags"], rows["norm"] = OpFlags.STATISTICS, [10, 10, norm]
+        writer.ops(rows, [((), (1,)), ((1,), (2,)), ((2,), (3,))])
         writer.close()
         reader = TraceReader(tmp_path / name)
         reader.follow()
-        readers.append(reader)
-    found = compare_traces(readers[0], readers[1])
-    assert found.errors[0] == pytest.approx(0.5 / 1.5)
-    for reader in readers:
         reader.close()
+        return reader
+
+    found = compare_traces(mixed("a", 10), mixed("b", 10 * factor))
+    assert found.differs.tolist() == [False, False, differs]
+
+
+# --- alignment
+
+
+def repeated(count: int, extra: int = -1, op: str = "aten.add.Tensor") -> list[Op]:
+    """add and mul by turns in one module, where one more may be put in."""
+    ops: list[Op] = [
+        (("aten.add.Tensor", "aten.mul.Tensor")[number % 2], "net", (number,), (number + 1,), 1.0 + number)
+        for number in range(count)
+    ]
+    if extra >= 0:
+        ops.insert(extra, (op, "net", (extra,), (900,), 77.0))
+        if extra < count:
+            name, module, _, given, norm = ops[extra + 1]
+            ops[extra + 1] = (name, module, (900,), given, norm)
+    return ops
+
+
+@pytest.mark.parametrize("place", [0, 1, 6, 13, 20])
+def test_of_many_ops_of_one_name_the_inserted_one_is_named(tmp_path: Path, place: int) -> None:
+    """By occurrence alone, all after it would be compared with their neighbour's."""
+    longer = trace(tmp_path / "b", repeated(20, place, "aten.mul.Tensor"))
+    found = compare_traces(trace(tmp_path / "a", repeated(20)), longer)
+    # beside an op of its own name either of the two may be the one that is too many
+    assert abs(int(found.inserted[0]) - place) <= 1
+    assert (len(found.inserted), len(found.missing), len(found.pairs)) == (1, 0, 20)
+    aside = np.flatnonzero(found.differs)
+    assert len(aside) <= 1
+    back = compare_traces(longer, trace(tmp_path / "a", repeated(20)))
+    assert len(back.missing) == 1
+    assert abs(int(back.missing[0]) - place) <= 1
+
+
+def test_an_op_that_only_one_run_has_is_named_where_it_feeds_the_first_difference(tmp_path: Path) -> None:
+    plain = repeated(6)
+    scaled = repeated(6, 3, "aten.div.Tensor")
+    scaled[4:] = [(op, module, into, given, norm * 3) for op, module, into, given, norm in scaled[4:]]
+    first, second = trace(tmp_path / "a", plain), trace(tmp_path / "b", scaled)
+    assert "op 3 of the second run, aten.div.Tensor, which the first hasn't, feeds it" in (
+        compare_traces(first, second).sentence
+    )
+    assert "op 3 of the first run, aten.div.Tensor, which the second hasn't, feeds it" in (
+        compare_traces(second, first).sentence
+    )
+
+
+def test_steps_and_threads_that_came_in_another_order_are_aligned(tmp_path: Path) -> None:
+    def run(name: str, order: list[int]) -> TraceReader:
+        writer = TraceWriter(tmp_path / name, TraceHeader())
+        marks = [writer.mark(LadderMark(phase="denoise", step=step)) for step in range(4)]
+        rows = np.zeros(4, OP_ROW)
+        rows["site"] = writer.site(
+            OpSite(op="aten.mm.default", outputs=(TensorMeta((1,), "float32", "cpu"),))
+        )
+        rows["mark"] = [marks[step] for step in order]
+        rows["norm"], rows["flags"] = order, OpFlags.STATISTICS
+        writer.ops(rows, [((), ())] * 4)
+        writer.close()
+        reader = TraceReader(tmp_path / name)
+        reader.follow()
+        reader.close()
+        return reader
+
+    found = compare_traces(run("a", [0, 1, 2, 3]), run("b", [2, 0, 3, 1]))
+    assert found.pairs.tolist() == [[0, 1], [1, 3], [2, 0], [3, 2]]
+    assert found.first == -1
+
+
+def test_a_compiled_module_is_the_same_module(tmp_path: Path) -> None:
+    compiled = [(op, module.replace("net", "net._orig_mod"), *rest) for op, module, *rest in CHAIN]
+    found = compare_traces(trace(tmp_path / "a", CHAIN), trace(tmp_path / "b", compiled))  # type: ignore[arg-type]
+    assert len(found.pairs) == 4
+
+
+# --- the sentence
+
+
+def test_another_shape_is_a_difference_also_without_statistics(tmp_path: Path) -> None:
+    first = trace(tmp_path / "a", CHAIN, statistics=False)
+    found = compare_traces(first, trace(tmp_path / "b", CHAIN, statistics=False, shape=(3, 2)))
+    assert found.first == 0
+    assert "its output is [2] in the first run and [3, 2] in the second" in found.sentence
+
+
+def test_what_is_known_of_the_inputs_is_said(tmp_path: Path) -> None:
+    first = trace(tmp_path / "a", CHAIN)
+    assert "its inputs are from before the recording" in (
+        compare_traces(first, trace(tmp_path / "b", changed(0, 2))).sentence
+    )
+    assert "its inputs agree, its output" in (
+        compare_traces(first, trace(tmp_path / "b", changed(2, 2))).sentence
+    )
+    near = changed(1, 1.00009)
+    near[2:] = changed(2, 1.0002)[2:]
+    assert "its inputs just agree, within 9e-05" in (
+        compare_traces(first, trace(tmp_path / "c", near)).sentence
+    )
+    random: list[Op] = [("aten.randn.default", "", (), (1,), 3.0)]
+    other: list[Op] = [("aten.randn.default", "", (), (1,), 4.0)]
+    found = compare_traces(trace(tmp_path / "d", random), trace(tmp_path / "e", other))
+    assert "it has no inputs" in found.sentence
+
+
+def test_two_empty_traces_have_nothing_in_common(tmp_path: Path) -> None:
+    found = compare_traces(trace(tmp_path / "a", []), trace(tmp_path / "b", []))
+    assert (found.compared, found.without_statistics, found.first) == (0, False, -1)
+    assert "no op in common" in found.sentence

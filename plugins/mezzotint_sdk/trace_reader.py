@@ -198,7 +198,7 @@ class TraceReader:
         packed = self._file.read(length)
         if len(packed) < length:
             return None
-        if zlib.crc32(packed) != check:
+        if zlib.crc32(packed, zlib.crc32(frame[:1])) != check:
             raise BadTraceError(self._damage())
         end = self._offset + _FRAME.size + length
         if kind != BlockKind.TENSOR:

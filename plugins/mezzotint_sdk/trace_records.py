@@ -23,7 +23,7 @@ __all__ = [
     "TraceHeader",
 ]
 
-TRACE_MAGIC = b"MZTRACE1"
+TRACE_MAGIC = b"MZTRACE2"
 MAX_BLOCK_BYTES = 256 * 1024 * 1024
 
 # A reader keeps all but the tensors' values in memory, so a small file must not unpack to a large one: all

@@ -1,6 +1,6 @@
 """Writes a trace of ops: appended block by block, so that whatever was written can be read after any end.
 
-The file is the magic `MZTRACE1` and then blocks: kind (u8), length (u32), CRC-32 of what follows (u32),
+The file is the magic `MZTRACE2` and then blocks: kind (u8), length (u32), CRC-32 of kind and payload (u32),
 payload; all little-endian, payloads zlib-compressed. A block is written in one call, and a reader that meets
 half of one waits for the rest. What would unpack to more than `MAX_RATIO` allows is stored as it is.
 
@@ -146,4 +146,6 @@ class TraceWriter:
             if self._unpacked > FREE_BYTES + MAX_RATIO * (self._written + _FRAME.size + len(packed)):
                 packed = zlib.compress(payload, 0)
         self._written += _FRAME.size + len(packed)
-        self._file.write(_FRAME.pack(kind, len(packed), zlib.crc32(packed)) + packed)
+        self._file.write(
+            _FRAME.pack(kind, len(packed), zlib.crc32(packed, zlib.crc32(bytes([kind])))) + packed
+        )

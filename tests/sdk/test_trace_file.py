@@ -54,7 +54,7 @@ def read(path: Path) -> TraceReader:
 
 def block(kind: int, payload: bytes, level: int = 6) -> bytes:
     packed = zlib.compress(payload, level)
-    return FRAME.pack(kind, len(packed), zlib.crc32(packed)) + packed
+    return FRAME.pack(kind, len(packed), zlib.crc32(packed, zlib.crc32(bytes([kind])))) + packed
 
 
 HEADER = TRACE_MAGIC + block(BlockKind.HEADER, msgspec.msgpack.encode(TraceHeader()))
@@ -309,18 +309,13 @@ def _readable(descriptor: int) -> bool:
 
 def test_damage_ends_what_is_read_and_is_said(small: bytes, tmp_path: Path) -> None:
     path = tmp_path / "trace.mzt"
-    kinds, end = set(), len(TRACE_MAGIC)  # bytes that the check sum doesn't cover
-    while end < len(small):
-        kinds.add(end)
-        end += FRAME.size + FRAME.unpack_from(small, end)[1]
     for place in range(len(TRACE_MAGIC), len(small)):
         path.write_bytes(small[:place] + bytes([small[place] ^ 0x41]) + small[place + 1 :])
         try:
             reader = read(path)
         except BadTraceError:
             continue
-        if place not in kinds:
-            assert len(reader.rows) in (0, 4, 7)
+        assert len(reader.rows) in (0, 4, 7)
         for number in range(len(reader.rows)):
             reader.op(number)
         if reader.damage:

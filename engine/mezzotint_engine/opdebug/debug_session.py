@@ -30,6 +30,7 @@ from mezzotint_engine.opdebug.border_hooks import BorderHooks
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
 from mezzotint_engine.opdebug.console import Console
+from mezzotint_engine.opdebug.console_scope import merged_names
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate, RestartRunError
 from mezzotint_engine.opdebug.host_protocol import DebugHost
 from mezzotint_engine.opdebug.ladder import Ladder, place_text
@@ -232,7 +233,10 @@ class DebugSession:
         return tuple(info.path for info, _ in self.modules.known())
 
     def breakpoint_hit(self, *_: object, **__: object) -> None:
-        """For `sys.breakpointhook`: `breakpoint()` in anybody's code stands here."""
+        """For `sys.breakpointhook`: `breakpoint()` in anybody's code stands here, unless the console called
+        it."""
+        if self.console.is_executing:
+            return
         self.line_stop(sys._getframe(1), "breakpoint", None)
 
     # --- how the run failed: the job's thread -------------------------------------------------------------
@@ -352,7 +356,13 @@ class DebugSession:
         with self._lock:
             if self.book.version != self._book_version:
                 self._book_version = self.book.version
-                self._lines = LineBreakpoints(self.book.op_tests)
+                still = self.standing
+                self._lines = LineBreakpoints(
+                    self.book.op_tests,
+                    self._lines,
+                    still.frames if still is not None else (),
+                    still.place.op_number if still is not None else -2,
+                )
                 self._tests_of_site = {
                     number: self._tests_for(site) for number, site in enumerate(self._sites)
                 }
@@ -478,6 +488,8 @@ class DebugSession:
 
     def _hit(self, test: BreakpointTest, event: OpEvent) -> bool:
         names = self._names(event)
+        if test.breakpoint.line and test.breakpoint.expression:
+            names = merged_names(_frame_of_caller(), names)
         ladder = self.ladder
         if not test.matches(names, ladder.phase, ladder.step, op_number=event.number, image=ladder.image):
             return False

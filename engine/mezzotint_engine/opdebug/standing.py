@@ -359,7 +359,22 @@ class Standstill:
             set_name=self._assign,
             recorded=recorded,
             stop_id=self.stop.stop_id if self.stop is not None else 0,
+            returned=self.returned,
+            touch=self.touch,
+            lines_refused=self._lines_refused(),
         )
+
+    def touch(self, what: str) -> None:
+        """A variable of the run is about to be changed. Raises BadInputError where that may not be."""
+        self.check_changeable()
+        self.session.edited(self.place.op_number, what)
+
+    def _lines_refused(self) -> str:
+        if self.past is not None:
+            return "Python lines can't be stepped through in the past; go by ops, or continue to the present."
+        if self.post_mortem:
+            return "The run has failed; there is nothing to step through. Continue to end it."
+        return ""
 
     def _assign(self, name: str, value: object) -> None:
         """`out = …` in the console. A number fills."""

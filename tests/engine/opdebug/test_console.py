@@ -224,3 +224,12 @@ def test_a_call_of_breakpoint_lands_here(
         second = run.stop()  # the negative prompt
         assert second.reason == "breakpoint_call"
         run.finish()
+
+
+def test_the_past_is_not_stepped_through_by_lines(talk: Talk) -> None:
+    assert talk.go("back 3").looking_back
+    assert "can't be stepped through in the past" in talk.say("n")
+    assert "nothing can be changed in the past" in talk.say("self = 3")
+    assert not talk.go("c").looking_back
+    assert talk.go("n").reason == "line"
+    talk.run.finish()

@@ -18,8 +18,7 @@ class PhaseClock:
     """Times the phases of one run. Exactly one phase runs at a time; paused time belongs to none.
 
     `on_end(name, seconds)` is called when a phase ends, `on_begin(name)` when one begins (set by whoever
-    follows
-    the run closely, the op debugger). Used by the job's thread alone.
+    follows the run closely, the op debugger). Used by the job's thread alone.
     """
 
     def __init__(

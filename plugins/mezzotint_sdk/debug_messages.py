@@ -1,10 +1,8 @@
 """The op debugger on the wire. The server passes these on and reads none of them.
 
-A client sends `AskDebugger(run_id, ask)`; the worker that has the run gets it as `DebugAsked(call_id, …)`
-and answers
-with `DebugAnswered(call_id, reply)`, which comes back as `DebuggerSaid(reply)`, or as `Refused`. What
-happens by
-itself comes as the durable event `DebuggerReported(run_id, report)`.
+A client sends `AskDebugger(run_id, ask)`; the worker that has the run gets it as `DebugAsked(call_id, …)` and
+answers with `DebugAnswered(call_id, reply)`, which comes back as `DebuggerSaid(reply)`, or as `Refused`. What
+happens by itself comes as the durable event `DebuggerReported(run_id, report)`.
 """
 
 from __future__ import annotations
@@ -44,10 +42,8 @@ class Resume(Body, frozen=True, kw_only=True):
     """Go on from a stop.
 
     `over`, `into`, `out` work at `level`, `count` times. `until`: run to op number `op_number`, else to
-    `module`
-    (a path), else to `file` and `line`. `back`: to an earlier op, for looking only. `restart` begins the run
-    anew
-    under the same plan, `stop` cancels it.
+    `module` (a path), else to `file` and `line`. `back`: to an earlier op, for looking only. `restart` begins
+    the run anew under the same plan, `stop` cancels it.
     """
 
     verb: Verb

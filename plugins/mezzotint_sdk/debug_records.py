@@ -1,8 +1,7 @@
 """What the op debugger says and is told: frozen facts for engine, app and command line.
 
 The ladder, from far to near: run → sampler step or training iteration → phase → module → op. A stop names a
-place
-on it; each step command works at one of its levels (`Level`).
+place on it; each step command works at one of its levels (`Level`).
 """
 
 from __future__ import annotations
@@ -48,8 +47,7 @@ class Breakpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     With `module` and no condition on an op, the stop is at the module's border: at its entry where `when` is
     "before", at its exit (its outputs to be seen) where it is "after". With `phase` or `step` alone the stop
-    is at
-    the first op of that phase or step.
+    is at the first op of that phase or step.
     """
 
     breakpoint_id: int

@@ -11,10 +11,8 @@ a word     alone: the op or the module contains it
 =========  =============================================================================================
 
 `op == aten.mm` and `op == mm` mean aten.mm.default too; `file == attention.py` any file of that name; shapes
-are
-written `2,64,*` (* any size, ... any sizes) and hold for any output (`in_shape`: any input). Text doesn't
-mind
-case. Conditions on texts are evaluated once for each site, never for each row: a million rows take
+are written `2,64,*` (* any size, ... any sizes) and hold for any output (`in_shape`: any input). Text doesn't
+mind case. Conditions on texts are evaluated once for each site, never for each row: a million rows take
 milliseconds.
 """
 

@@ -2,9 +2,9 @@
 started.
 
 Waiting threads soon sleep instead of spinning: a spinning thread holds a core that another process (the
-window,
-above all) needs, and then every operation waits for the thread that was displaced. On few cores OpenMP's own
-default can make a job a hundred times slower beside a busy process. Figures stand in docs/DECISIONS.md.
+window, above all) needs, and then every operation waits for the thread that was displaced. On few cores
+OpenMP's own default can make a job a hundred times slower beside a busy process. Figures stand in
+docs/DECISIONS.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the op debugger costs: a forward under it against a bare one, a step over an op, a look into the past.
 
 The language model is SmolLM2-135M (64 tokens, some 2,200 ops), the picture model the bundled UNet. One
-thread,
-which is the engine's own choice on few cores.
+thread, which is the engine's own choice on few cores.
 """
 
 from __future__ import annotations

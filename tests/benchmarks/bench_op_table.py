@@ -1,8 +1,7 @@
 """The op table with a million ops: how long a filter takes, and how long scrolling holds up the window.
 
 The trace is written with the SDK's writer and opened as a user opens one. A filter counts from the call to
-the
-table with its new rows; of several the slowest is the figure. Scrolling is by rows, by pages and by jumps
+the table with its new rows; of several the slowest is the figure. Scrolling is by rows, by pages and by jumps
 anywhere, each followed by all painting that it causes, in colours.
 """
 

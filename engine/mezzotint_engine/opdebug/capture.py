@@ -1,10 +1,8 @@
 """Sees every op that torch dispatches while it is attached: what ran, where, on what, and for how long.
 
 A `TorchDispatchMode` of PyTorch. Each call costs the running model time, so the path that every op takes is
-one
-function with nothing in it that can be done later: sites are described once, rows are packed in batches.
-Facts of
-PyTorch that it stands on:
+one function with nothing in it that can be done later: sites are described once, rows are packed in batches.
+Facts of PyTorch that it stands on:
 
 * the mode is not active inside of its own handler, so what is done there (statistics, expressions) is not
 seen;
@@ -121,8 +119,7 @@ class _Samplers(threading.local):
 
 class OpCapture(TorchDispatchMode):
     """`mark` is the number of the ladder mark that ops belong to from now on, `recording` whether rows are
-    made of
-    them; the session sets both."""
+    made of them; the session sets both."""
 
     def __init__(
         self,
@@ -258,8 +255,7 @@ class OpCapture(TorchDispatchMode):
 
     def _name(self, tensor: Tensor) -> int:
         """A number for a tensor that an op made or that is new to us. An id that Python gives again is
-        replaced
-        when the next tensor is made under it, which an op does, so we see it."""
+        replaced when the next tensor is made under it, which an op does, so we see it."""
         number = self._ids[id(tensor)] = self._next_id
         self._next_id = number + 1
         return number
@@ -276,8 +272,7 @@ class OpCapture(TorchDispatchMode):
 
     def watch_like(self, other: OpCapture, wake: set[int]) -> None:
         """See again what `other` has seen: its sites are known, nothing is recorded, and the observer is
-        called
-        for the ops of these numbers alone."""
+        called for the ops of these numbers alone."""
         self.quiet, self.wake = True, wake
         self._sites, self._places, self._forward = other._sites, other._places, other._forward
 

@@ -2,10 +2,8 @@
 run's own.
 
 What the run tells it (`attach`, `boundary`, `ladder`, `run_failed`, `close`) is called on the job's thread.
-`ask`
-comes from the control thread; while the run stands, what is asked runs on the thread that was stopped. A
-failure of
-the debugger itself is reported and never fails the run.
+`ask` comes from the control thread; while the run stands, what is asked runs on the thread that was stopped.
+A failure of the debugger itself is reported and never fails the run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Where a thread stands while the debugger has stopped it, and does what the user asks in the meantime.
 
 Everything that is asked at a stop runs on the thread that was stopped, so its device, its stream, its grad
-mode and
-its frames are the ones that the user sees.
+mode and its frames are the ones that the user sees.
 """
 
 from __future__ import annotations

@@ -22,8 +22,7 @@ OUTSIDE_OF_STEPS = frozenset({phases.LOAD, phases.ENCODE, phases.DECODE, phases.
 
 class Ladder:
     """`on_change` is called after each move within a picture, with the mark that ops belong to from then on,
-    and
-    `on_picture` when another one begins."""
+    and `on_picture` when another one begins."""
 
     def __init__(
         self,

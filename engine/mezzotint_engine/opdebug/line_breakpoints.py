@@ -1,8 +1,7 @@
 """Breakpoints at lines of Python that call no op themselves: they stop at the first op below them.
 
-The op's own line is matched with its site, for nothing. A line such as `x = self.block(x)` is further out,
-so while
-there are breakpoints at lines, the frames above each op are walked. A code object is judged once. A
+The op's own line is matched with its site, for nothing. A line such as `x = self.block(x)` is further out, so
+while there are breakpoints at lines, the frames above each op are walked. A code object is judged once. A
 breakpoint at the line where a function begins holds at the first op of each call of it. Conditions see the
 variables of the line's frame.
 """

@@ -1,14 +1,10 @@
 """Stepping back: the picture (or text) is executed again up to an earlier op, for looking only.
 
-The thread that stands does it, inside of its stop: the run itself stays where it is, on the stack below.
-What makes
-the second execution the same as the first, bit for bit: the job starts it from its spec with fresh
-generators, the
-global ones are put back to where they were when the first began, outputs that the user had edited are edited
-again,
-and sums run in the same order since nothing else has changed. So that it is quick, outputs of the denoiser
-that were
-kept stand in for its calls before the step that is looked at.
+The thread that stands does it, inside of its stop: the run itself stays where it is, on the stack below. What
+makes the second execution the same as the first, bit for bit: the job starts it from its spec with fresh
+generators, the global ones are put back to where they were when the first began, outputs that the user had
+edited are edited again, and sums run in the same order since nothing else has changed. So that it is quick,
+outputs of the denoiser that were kept stand in for its calls before the step that is looked at.
 """
 
 from __future__ import annotations
@@ -39,9 +35,8 @@ __all__ = ["Generators", "LookBack", "PastMark", "PastRecord", "Rerun", "denoise
 
 
 class Rerun(Protocol):
-    """How a job executes the present picture (or text) again, from its beginning, telling `ladder` as it
-    went the
-    first time. Nothing of it may be saved, shown or measured."""
+    """How a job executes the present picture (or text) again, from its beginning, telling `ladder` as it went
+    the first time. Nothing of it may be saved, shown or measured."""
 
     def __call__(self, ladder: Ladder) -> None: ...
 

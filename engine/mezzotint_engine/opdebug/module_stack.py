@@ -1,8 +1,7 @@
 """Which module is running, on each thread: kept by hooks that exist only while the debugger is attached.
 
 Global hooks of `torch.nn` see every module that is called, also those that were made on the fly. A module
-that was
-compiled before runs without them: its insides are not seen, its border is.
+that was compiled before runs without them: its insides are not seen, its border is.
 """
 
 from __future__ import annotations
@@ -42,9 +41,8 @@ class _Threads(threading.local):
 
 class ModuleStack:
     """`on_enter(info, depth, (args, kwargs), None)` and `on_exit(info, depth, (args, kwargs), output)` may
-    return a
-    replacement of the arguments and of the output. They are called only while `watched` is set, since each
-    call costs time. `depth` is 1 for an outermost module.
+    return a replacement of the arguments and of the output. They are called only while `watched` is set,
+    since each call costs time. `depth` is 1 for an outermost module.
     """
 
     def __init__(self, roots: Mapping[str, nn.Module]) -> None:

@@ -1,8 +1,7 @@
 """Sites: all about an op that repeats from step to step (name, module, line, shapes), described once.
 
 A site is keyed by what is cheap to read while the op runs; its description, which reads names, FLOPs and the
-kernel
-of an attention, is made when the key is seen for the first time.
+kernel of an attention, is made when the key is seen for the first time.
 """
 
 from __future__ import annotations

@@ -60,8 +60,7 @@ class TimeTravel:
 
     def keep(self, capture: OpCapture) -> None:
         """The debugger was attached: ops have numbers now, and what the denoiser gives from here on need not
-        be
-        computed again."""
+        be computed again."""
         self._capture = capture
         if self.denoiser is None or self._hook is not None:
             return

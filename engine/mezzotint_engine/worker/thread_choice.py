@@ -2,8 +2,8 @@
 
 More threads than cores that are ours make OpenMP collapse: each operation ends when its slowest thread does,
 and a thread without a core ends late. So: physical cores, of those that this process may use, and on few of
-them one less, for the window, the server and whatever else runs.
-Figures stand in docs/DECISIONS.md; how threads wait is set by `mezzotint_sdk.openmp`.
+them one less, for the window, the server and whatever else runs. Figures stand in docs/DECISIONS.md; how
+threads wait is set by `mezzotint_sdk.openmp`.
 """
 
 from __future__ import annotations

@@ -324,7 +324,132 @@ def test_a_compiled_module_is_the_same_module(tmp_path: Path) -> None:
     assert len(found.pairs) == 4
 
 
+# --- views, and what sums can't tell
+
+
+def passed(
+    file: Path,
+    extremes: Sequence[float],
+    *,
+    op: str = "aten.chunk.default",
+    arguments: str = "2",
+    writes: bool = False,
+    dtype: str = "float32",
+) -> TraceReader:
+    """A product, (what is written into it,) a view of it, and an op on that, with these largest numbers."""
+    writer = TraceWriter(file, TraceHeader())
+    meta = TensorMeta((2,), "float32", "cpu")
+    kinds = [
+        ("aten.mm.default", 0, (1,), (2,)),
+        (op, OpFlags.VIEW, (2,), (3,)),
+        ("aten.exp.default", 0, (3,), (4,)),
+    ]
+    if writes:
+        kinds.insert(1, ("aten.fill_.Scalar", OpFlags.IN_PLACE, (2,), (5,)))
+    rows = np.zeros(len(kinds), OP_ROW)
+    for number, (name, flags, _, _) in enumerate(kinds):
+        is_view = bool(flags & OpFlags.VIEW)
+        given = TensorMeta((2,), dtype if is_view else "float32", "cpu")
+        site = OpSite(op=name, inputs=(meta,), outputs=(given,), arguments=arguments if is_view else "")
+        rows["site"][number] = writer.site(site)
+        rows["flags"][number] = OpFlags.STATISTICS | flags
+    rows["maximum"] = extremes
+    writer.ops(rows, [(into, given) for _, _, into, given in kinds])
+    writer.close()
+    reader = TraceReader(file)
+    reader.follow()
+    reader.close()
+    return reader
+
+
+def test_a_part_with_small_numbers_is_no_less_exact_than_the_whole(tmp_path: Path) -> None:
+    first, second = passed(tmp_path / "a", [100, 1, 3]), passed(tmp_path / "b", [100, 1.005, 3])
+    found = compare_traces(first, second)
+    assert found.errors[1] == pytest.approx(0.005 / 100)
+    assert found.first == -1
+
+
+def test_what_differs_in_a_view_was_made_by_the_op_before(tmp_path: Path) -> None:
+    """The statistics of the whole show nothing of it: its largest number lies in another part."""
+    found = compare_traces(passed(tmp_path / "a", [100, 1, 3]), passed(tmp_path / "b", [100, 2, 5]))
+    assert found.errors[0] == pytest.approx(0.01)
+    assert "op 0, aten.mm.default" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "culprit"),
+    [
+        ({"arguments": "3"}, 1),  # another part is seen
+        ({"writes": True}, 2),  # …, which is not the fault of who made the memory
+        ({"op": "aten.to.dtype", "dtype": "bfloat16"}, 1),  # a cast makes numbers
+    ],
+)
+def test_a_view_is_to_blame_where_it_is_another(tmp_path: Path, change: dict[str, Any], culprit: int) -> None:
+    writes = bool(change.get("writes"))
+    before = [100, 100] if writes else [100]
+    name = change.get("op", "aten.chunk.default")
+    first = passed(tmp_path / "a", [*before, 1, 3], writes=writes, op=name)
+    found = compare_traces(first, passed(tmp_path / "b", [*before, 9, 30], **change))
+    assert found.first == culprit
+    assert found.errors[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("elements", "device", "noise"), [(2, "cpu", False), (1 << 16, "cpu", True), (2, "cuda:0", True)]
+)
+def test_sums_in_another_order_are_no_difference(
+    tmp_path: Path, elements: int, device: str, noise: bool
+) -> None:
+    def summed(name: str, mean: float, where: str) -> TraceReader:
+        writer = TraceWriter(tmp_path / name, TraceHeader())
+        rows = np.zeros(1, OP_ROW)
+        rows["site"] = writer.site(
+            OpSite(op="aten.mm.default", outputs=(TensorMeta((elements,), "float32", where),))
+        )
+        rows["flags"], rows["maximum"], rows["mean"] = OpFlags.STATISTICS, 1.0, mean
+        writer.ops(rows, [((), (1,))])
+        writer.close()
+        reader = TraceReader(tmp_path / name)
+        reader.follow()
+        reader.close()
+        return reader
+
+    found = compare_traces(summed("a", 0.1, "cpu"), summed("b", 0.1 + 3e-8, device), tolerance=0.0)
+    assert bool(found.differs.any()) is not noise
+
+
 # --- the sentence
+
+
+def test_a_difference_within_the_tolerance_is_told_with_its_place_and_size(tmp_path: Path) -> None:
+    first = trace(tmp_path / "a", CHAIN)
+    near = [
+        (*op[:4], op[4] * factor) for op, factor in zip(CHAIN, (1, 1.00001, 1.00005, 1.00002), strict=True)
+    ]
+    found = compare_traces(first, trace(tmp_path / "b", near))
+    assert found.first == -1
+    assert "All 4 ops that can be compared agree within the tolerance." in found.sentence
+    assert (
+        "By their statistics they differ from op 1 on, aten.relu.default in net, net.py:7: by 1e-05."
+        in found.course
+    )
+    assert "The largest difference is 5e-05, at op 2, aten.mm.default in net.second" in found.course
+    assert (found.first_unequal, found.largest) == (1, 2)
+    exact = compare_traces(first, trace(tmp_path / "b", near), tolerance=0.0)
+    assert "The first difference is op 1" in exact.sentence
+    assert "from op" not in exact.course
+    same = compare_traces(first, first)
+    assert "their statistics show no difference" in same.sentence
+    assert same.course == ""
+
+
+def test_values_that_agree_agree_to_the_last_bit(tmp_path: Path) -> None:
+    first, second = kept(tmp_path / "a", [np.arange(6.0)]), kept(tmp_path / "b", [np.arange(6.0)])
+    found = compare_traces(first, second)
+    assert "agrees to the last bit" in found.sentence
+    assert not found.is_different
+    for reader in (first, second):
+        reader.close()
 
 
 def test_another_shape_is_a_difference_also_without_statistics(tmp_path: Path) -> None:

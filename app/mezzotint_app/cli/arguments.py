@@ -14,6 +14,9 @@ __all__ = ["UsageError", "make_parser"]
 # Kept in step with job_spec's own limits by a test; importing them here would cost --help 25 ms.
 MAX_SEED = 2**63 - 1
 MAX_COUNT = 10_000
+_TOLERANCE_HELP = (
+    "how much an output may differ, relative to its largest number (default: by dtype; 0: not at all)"
+)
 
 
 class UsageError(Exception):
@@ -99,6 +102,12 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
     add("--strength", metavar="X", type=_number(0, 1), help="how much of --image to change (default: 0.8)")
     add("--device", metavar="NAME", default="auto", help="cpu, cuda:0, … (default: %(default)s)")
     add("--dtype", choices=["auto", "float32", "float16", "bfloat16"], default="auto", help="of the weights")
+    add(
+        "--threads",
+        metavar="N",
+        type=_whole(1, 4096),
+        help="of the CPU (default: as many as suit the machine)",
+    )
     add("--quiet", action="store_true", help="show no progress")
 
 
@@ -133,11 +142,18 @@ def _add_debug(commands: Commands) -> None:
     add(
         "--record",
         choices=["nothing", "descriptors", "statistics"],
-        default="descriptors",
-        help="what the trace keeps of each op (default: %(default)s)",
+        help="what the trace keeps of each op (default: descriptors; with --compare: statistics)",
     )
     add("--keep", metavar="OPS", default="", help="keep what these ops give in the trace, as aten.mm*")
     add("--trace", metavar="FILE", help="copy the trace of all ops there at the end")
+    add(
+        "--compare",
+        metavar="SETTING=VALUE",
+        help="make the run twice without stops, as given and with this one setting changed (dtype=bfloat16, "
+        "threads=2, device=cuda:0, scheduler=NAME), and say which op differs first; records statistics; "
+        "exit status 1 when the two differ",
+    )
+    add("--tolerance", metavar="X", type=_number(0, 1e9), help=f"with --compare: {_TOLERANCE_HELP}")
 
 
 def _add_trace(commands: Commands) -> None:
@@ -178,7 +194,7 @@ def _add_trace(commands: Commands) -> None:
         "--tolerance",
         metavar="X",
         type=_number(0, 1e9),
-        help="how much an output may differ, relative to its largest number (default: by dtype)",
+        help=_TOLERANCE_HELP,
     )
     export = action("export", "Write a trace for Perfetto (ui.perfetto.dev) or chrome://tracing.")
     export.add_argument("file", metavar="FILE", help="a .mzt file, or a run's id")

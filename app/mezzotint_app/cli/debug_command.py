@@ -23,6 +23,12 @@ __all__ = ["run"]
 
 
 def run(arguments: Namespace) -> int:
+    if arguments.compare is not None:
+        from mezzotint_app.cli.debug_comparison import compare  # with what it takes to read traces
+
+        return compare(arguments)
+    if arguments.tolerance is not None:
+        raise BadInputError("--tolerance is for --compare; `trace diff` has one, too.")
     interrupts = PromptInterrupts()
     return run_and_report(arguments, lambda outcome, _: _debug(arguments, outcome, interrupts), interrupts)
 
@@ -37,7 +43,7 @@ def _debug(arguments: Namespace, outcome: Outcome, interrupts: PromptInterrupts)
     trace = _TraceTarget(arguments.trace) if arguments.trace is not None else None
     plan = DebugPlan(
         stop_at="first_op",
-        record=arguments.record,
+        record=arguments.record or "descriptors",
         keep_ops=arguments.keep,
         watches=tuple(arguments.watch),
     )

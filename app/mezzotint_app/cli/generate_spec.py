@@ -97,5 +97,6 @@ def _make_spec(
         scheduler=arguments.scheduler,
         device=arguments.device,
         dtype=arguments.dtype,
+        threads=arguments.threads or 0,
         **settings,
     )

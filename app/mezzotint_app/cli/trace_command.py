@@ -14,6 +14,7 @@ import numpy as np
 
 from mezzotint_app.cli import exit_status
 from mezzotint_app.cli.tables import format_bytes, print_table
+from mezzotint_app.cli.trace_diff_text import difference_facts, print_difference
 from mezzotint_sdk.divergence import compare_traces
 from mezzotint_sdk.errors import BadInputError, NotFoundError, StorageError
 from mezzotint_sdk.home import Home
@@ -23,7 +24,7 @@ from mezzotint_sdk.trace_reader import OpRow, TraceReader
 from mezzotint_sdk.trace_records import OpFlags, TensorMeta
 from mezzotint_sdk.trace_totals import LineTotal, ModuleTotal, line_totals, module_totals
 
-__all__ = ["DIFFERENT", "run"]
+__all__ = ["DIFFERENT", "opened_trace", "run"]
 
 DIFFERENT = 1  # exit status of `diff`, as that of diff(1)
 _TRACE = Path("debug") / "trace.mzt"
@@ -38,18 +39,18 @@ _MARKS = (
 def run(arguments: Namespace) -> int:
     match arguments.action:
         case "show":
-            with _opened(arguments.file) as reader:
+            with opened_trace(arguments.file) as reader:
                 return _show(reader, arguments)
         case "diff":
-            with _opened(arguments.first) as first, _opened(arguments.second) as second:
+            with opened_trace(arguments.first) as first, opened_trace(arguments.second) as second:
                 return _diff(first, second, arguments)
         case _:
-            with _opened(arguments.file) as reader:
+            with opened_trace(arguments.file) as reader:
                 return _export(reader, arguments)
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[TraceReader]:
+def opened_trace(name: str) -> Iterator[TraceReader]:
     """A file, or the trace of a run by its id or the end of it. Raises NotFoundError, BadInputError."""
     path = Path(name).expanduser()
     if not path.is_file():
@@ -193,37 +194,11 @@ def _diff(first: TraceReader, second: TraceReader, arguments: Namespace) -> int:
     found = compare_traces(first, second, arguments.tolerance)
     if np.isnan(found.errors).all():  # neither equal nor different: the sentence says what to record
         raise BadInputError(found.sentence)
-    differs = bool(found.differs.any()) or len(found.missing) > 0 or len(found.inserted) > 0
-    culprit = int(found.pairs[found.first, 0]) if found.first >= 0 else -1
     if arguments.json:
-        facts = {
-            "different": differs,
-            "first": culprit,
-            "sentence": found.sentence,
-            "aligned": len(found.pairs),
-            "missing": len(found.missing),
-            "inserted": len(found.inserted),
-        }
-        print(json.dumps(facts))
-        return DIFFERENT if differs else exit_status.OK
-    print(found.sentence)
-    for words, numbers, reader in (("first", found.missing, first), ("second", found.inserted, second)):
-        if len(numbers):
-            listed = [int(one) for one in numbers[: arguments.limit]]
-            names = ", ".join(f"{one} {reader.op(one).site.op}" for one in listed)
-            more = ", …" if len(numbers) > len(listed) else ""
-            print(f"Only in the {words}: {len(numbers):,} ops: {names}{more}")
-    rows = []
-    for place in [place for place, bad in enumerate(found.differs) if bad][: arguments.limit]:
-        one, other = (int(number) for number in found.pairs[place])
-        site = first.op(one).site
-        mark = "<- first" if place == found.first else ""
-        rows.append(
-            (str(one), str(other), f"{found.errors[place]:.2g}", site.op, f"{site.module} {mark}".strip())
-        )
-    if rows:
-        print_table(("FIRST", "SECOND", "ERROR", "OP", "MODULE"), rows)
-    return DIFFERENT if differs else exit_status.OK
+        print(json.dumps(difference_facts(found)))
+    else:
+        print_difference(found, first, second, arguments.limit)
+    return DIFFERENT if found.is_different else exit_status.OK
 
 
 def _export(reader: TraceReader, arguments: Namespace) -> int:

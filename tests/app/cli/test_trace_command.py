@@ -97,7 +97,10 @@ def test_diff_finds_the_first_op_that_differs(
     other = make_trace(tmp_path / "b.mzt", wrong=3, ops=7)
     status, lines, _ = said(capsys, "diff", str(trace), str(other))
     assert status == 1
-    assert lines[0].startswith("The first difference is op 3, aten.mm.default in unet")
+    assert lines[0].startswith("The first difference over the tolerance is op 3, aten.mm.default in unet")
+    assert lines[1].startswith("The gravest is at op 5, aten.add.Tensor in unet.mid")
+    assert lines[1].endswith("NaN or Inf in one run alone, or another shape.")
+    lines = lines[1:]
     assert lines[1].startswith("Only in the second: 1 ops: 6 aten.mm.default")
     assert lines[3].split()[:2] == ["3", "3"]
     assert lines[3].endswith("<- first")

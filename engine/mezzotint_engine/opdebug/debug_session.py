@@ -13,8 +13,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from fnmatch import fnmatchcase
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,28 +26,25 @@ from mezzotint_engine.opdebug.border_hooks import BorderHooks
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
 from mezzotint_engine.opdebug.console import Console
-from mezzotint_engine.opdebug.console_scope import merged_names
-from mezzotint_engine.opdebug.gate import PASSED_ON, Gate, RestartRunError
+from mezzotint_engine.opdebug.gate import PASSED_ON, Gate
 from mezzotint_engine.opdebug.host_protocol import DebugHost
 from mezzotint_engine.opdebug.ladder import Ladder, place_text
-from mezzotint_engine.opdebug.line_breakpoints import LineBreakpoints
 from mezzotint_engine.opdebug.look_back import LookBack, Rerun
 from mezzotint_engine.opdebug.module_facts import is_compiled
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
-from mezzotint_engine.opdebug.op_sites import describe_site
-from mezzotint_engine.opdebug.source_places import stack_of
+from mezzotint_engine.opdebug.run_stops import RunStops
+from mezzotint_engine.opdebug.site_breakpoints import SiteBreakpoints
 from mezzotint_engine.opdebug.standing import Standstill
 from mezzotint_engine.opdebug.stepper import Here, Stepper
-from mezzotint_engine.opdebug.stop_facts import replaced, tensors_of
+from mezzotint_engine.opdebug.stop_facts import tensors_of
 from mezzotint_engine.opdebug.tensor_expression import names_of_op
 from mezzotint_engine.opdebug.time_travel import TimeTravel
 from mezzotint_engine.opdebug.watches import WatchList
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_messages import DebugAnswered
-from mezzotint_sdk.debug_records import DebugPlan, Level, Place, StopReason
-from mezzotint_sdk.errors import BadInputError, CancelledRunError, InternalError
-from mezzotint_sdk.records import ArrayRef
+from mezzotint_sdk.debug_records import DebugPlan, Level, Place
+from mezzotint_sdk.errors import BadInputError, InternalError
 from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
 
 __all__ = ["MAX_FAILURES_TOLD", "TRACE_FILE", "DebugSession"]
@@ -86,16 +81,11 @@ class DebugSession:
         self._recorder: OpRecorder | None = None
         self._entered = False  # the mode is on the stack of the job's thread
         self._border_hooks = BorderHooks(self._entering, self._exiting)
-        self._sites: list[OpSite] = []
-        self._tests_of_site: dict[int, tuple[BreakpointTest, ...]] = {}
-        self._kept_sites: set[int] = set()  # whose values go to the trace
-        self._book_version = -1
-        self._lines = LineBreakpoints(())
+        self._breakpoints = SiteBreakpoints(self.book, self.ladder, host.report, self._refresh)
+        self._stops = RunStops(self)
         self._lock = threading.RLock()
-        self._stop_lock = threading.RLock()
-        self._stops = 0
         self._failures = 0
-        self._stopped_by_user = False
+        self.stopped_by_user = False
         self._failed_errors: set[int] = set()
         self._job_thread = 0
         self.level: Level = "op"  # at which the user last stepped
@@ -197,10 +187,6 @@ class DebugSession:
         boundary on; a run that stands, when it goes on."""
         self._refresh()
 
-    @property
-    def stopped_by_user(self) -> bool:
-        return self._stopped_by_user
-
     # --- what the console does with the run: the thread that stands ---------------------------------------
 
     def plan_resume(self, resume: dm.Resume) -> None:
@@ -252,7 +238,7 @@ class DebugSession:
         while step is not None:
             inner, step = step.tb_frame, step.tb_next
         if inner is not None:
-            self._stop_at_error(error, inner)
+            self._stops.at_error(error, inner)
 
     def close(self) -> None:
         """The run is over."""
@@ -298,10 +284,7 @@ class DebugSession:
         self._border_hooks.detach()
         self.travel.detach()
         self._leave_mode()
-        if self._capture is not None:
-            self._capture.flush()
-        if self._recorder is not None:
-            self._recorder.flush()
+        self.flush()
         if self.plan is not None:
             self.plan = None
             self.host.report(dm.Disarmed())
@@ -352,27 +335,12 @@ class DebugSession:
     def _refresh(self) -> None:
         """What the hot path looks at, made anew from breakpoints, steps and watches. Any thread."""
         with self._lock:
-            if self.book.version != self._book_version:
-                self._book_version = self.book.version
-                still = self.standing
-                self._lines = LineBreakpoints(
-                    self.book.op_tests,
-                    self._lines,
-                    still.frames if still is not None else (),
-                    still.place.op_number if still is not None else -2,
-                )
-                self._tests_of_site = {
-                    number: self._tests_for(site) for number, site in enumerate(self._sites)
-                }
-                found = {number for number, tests in self._tests_of_site.items() if tests}
-                self.interesting = found | self._kept_sites
-            self.wants_each = self.stepper.wants_ops or bool(self.watches) or bool(self._lines)
+            self._breakpoints.refresh(self.standing)
+            self.interesting = self._breakpoints.interesting
+            self.wants_each = self.stepper.wants_ops or bool(self.watches) or bool(self._breakpoints.lines)
             self.wants_before = any(test.when == "before" for test in self.book.op_tests)
             self.modules.watched = self.stepper.wants_borders or bool(self.book.module_borders)
             self.modules.on_enter, self.modules.on_exit = self._entering, self._exiting
-
-    def _tests_for(self, site: OpSite) -> tuple[BreakpointTest, ...]:
-        return tuple(test for test in self.book.op_tests if test.may_match_site(site))
 
     def _picture_begins(self, mark: LadderMark) -> None:
         self.travel.begin_picture()
@@ -393,13 +361,7 @@ class DebugSession:
         assert self._recorder is not None
         with self._lock:
             number = self._recorder.site(site)
-            while len(self._sites) <= number:
-                self._sites.append(site)
-            tests = self._tests_of_site[number] = self._tests_for(site)
-            if self.plan is not None and self.plan.keep_ops and _is_kept(site, self.plan.keep_ops):
-                self._kept_sites.add(number)
-            if tests or number in self._kept_sites:
-                self.interesting.add(number)
+            self._breakpoints.add(number, site, self.plan.keep_ops if self.plan is not None else "")
             return number
 
     def record(self, rows: list[Row]) -> None:
@@ -432,37 +394,21 @@ class DebugSession:
         self.host.report(dm.CaptureFailed(error=told.info(), op_number=number))
 
     def op_begins(self, event: OpEvent) -> bool:
-        if event.site < 0:
-            module, code, instruction, backward = event.stack
-            site = describe_site(
-                event.func, event.args, event.kwargs, event.inputs, [], module, code, instruction, backward
-            )
-            tests = self._tests_for(site)
-        else:
-            tests = self._tests_of_site.get(event.site, ())
-        for test in tests:
-            if test.when == "before" and self._hit(test, event):
-                return self._stop_at_op(event, "breakpoint", test)
-        return False
+        found = self._breakpoints.before(event)
+        return found is not None and self._stops.at_op(event, "breakpoint", found)
 
     def op_ran(self, event: OpEvent) -> Any:
         place = self.ladder.place_of_op(event)
         here = self.here(place, self.modules.depth)
-        if event.site in self._kept_sites and event.outputs and self._recorder is not None:
+        breakpoints = self._breakpoints
+        if event.site in breakpoints.kept and event.outputs and self._recorder is not None:
             self._recorder.values(event.number, event.outputs[0])
         if self.watches:
-            self.watches.at_op(self._names(event), self._sites[event.site], here)
+            self.watches.at_op(self.names_of(event), breakpoints.sites[event.site], here)
         if self.stepper.at_op(here):
-            self._stop_at_op(event, "step", None)
-            return event.out
-        for test in self._tests_of_site.get(event.site, ()):
-            if test.when == "after" and self._hit(test, event):
-                self._stop_at_op(event, "breakpoint", test)
-                return event.out
-        if self._lines:
-            found = self._lines.hit(event, sys._getframe(1), self._names, self.ladder)
-            if found is not None and self._count_hit(found, self._names(event), event.number):
-                self._stop_at_op(event, "breakpoint", found)
+            self._stops.at_op(event, "step", None)
+        elif (found := breakpoints.after(event)) is not None:
+            self._stops.at_op(event, "breakpoint", found)
         return event.out
 
     def op_failed(self, event: OpEvent) -> None:
@@ -472,37 +418,11 @@ class DebugSession:
             return
         self._failed_errors.add(id(error))
         memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        self._stop_at_op(event, "out_of_memory" if memory else "exception", None)
+        self._stops.at_op(event, "out_of_memory" if memory else "exception", None)
 
-    def _names(self, event: OpEvent) -> dict[str, object]:
-        return names_of_op(
-            event.inputs,
-            event.outputs,
-            step=self.ladder.step,
-            phase=self.ladder.phase,
-            op=str(event.func),
-            module=event.stack[0].path,
-        )
-
-    def _hit(self, test: BreakpointTest, event: OpEvent) -> bool:
-        names = self._names(event)
-        if test.breakpoint.line and test.breakpoint.expression:
-            names = merged_names(_frame_of_caller(), names)
-        ladder = self.ladder
-        if not test.matches(names, ladder.phase, ladder.step, op_number=event.number, image=ladder.image):
-            return False
-        return self._count_hit(test, names, event.number)
-
-    def _count_hit(self, test: BreakpointTest, names: Mapping[str, object], number: int) -> bool:
-        hit = self.book.hit(test, names)
-        if hit is None:
-            return False
-        if not hit.stop:
-            self.host.report(
-                dm.Printed(text=hit.text, breakpoint_id=hit.breakpoint.breakpoint_id, op_number=number)
-            )
-        self._refresh()
-        return hit.stop
+    def names_of(self, event: OpEvent) -> dict[str, object]:
+        """What expressions can name at an op."""
+        return self._breakpoints.names_of(event)
 
     def here(self, place: Place, depth: int, leaving: bool = False) -> Here:
         return Here(
@@ -553,147 +473,36 @@ class DebugSession:
                 )
                 if test.matches(
                     names, ladder.phase, ladder.step, op_number=-1, image=ladder.image
-                ) and self._count_hit(test, names, self.op_count):
+                ) and self._breakpoints.count_hit(test, names, self.op_count):
                     found = test
                     break
         if not stepped and found is None:
             return None
-        return self._stop_at_border(info, depth, place, inputs, output, ins, outs, found, entering)
+        return self._stops.at_border(info, depth, place, inputs, output, ins, outs, found, entering)
 
-    # --- standing -----------------------------------------------------------------------------------------
-
-    def _stop_at_op(self, event: OpEvent, reason: StopReason, test: BreakpointTest | None) -> bool:
-        """Stand at an op. What was edited is in `event.out` afterwards; True where the op is to be
-        skipped."""
-        still = self.standstill_of(event, None)
-        place = still.place
-        detail = ""
-        if event.error is not None:
-            detail = "".join(traceback.format_exception(event.error))
-            message = f"{place.op} failed: {type(event.error).__name__}: {_first_line(event.error)}"
-        elif test is not None:
-            message = f"Breakpoint {test.breakpoint_id} at {place.op}."
-        else:
-            message = f"At {place.op}."
-        self._stand(still, reason, message, test, detail)
-        if event.ran:
-            if still.swaps:
-                event.out = replaced(event.out, still.swaps)
-            return False
-        if still.instead is not None:
-            event.out = still.instead
-            return True
-        return False
-
-    def _stop_at_border(
-        self,
-        info: ModuleInfo,
-        depth: int,
-        place: Place,
-        inputs: Any,
-        output: Any,
-        ins: list[torch.Tensor],
-        outs: list[torch.Tensor],
-        test: BreakpointTest | None,
-        entering: bool,
-    ) -> Any:
-        frame = _frame_of_caller()
-        frames, _ = stack_of(frame)
-        if frames:
-            place = msgspec.structs.replace(
-                place,
-                file=frames[0].f_code.co_filename,
-                line=frames[0].f_lineno,
-                function=frames[0].f_code.co_qualname,
-            )
-        still = Standstill(
-            session=self,
-            place=place,
-            here=self.here(place, depth, leaving=not entering),
-            ins=ins,
-            outs=outs,
-            frame=frame,
-            names=names_of_op(ins, outs, step=self.ladder.step, phase=self.ladder.phase, module=info.path),
-            event=None,
-            entering=entering,
-        )
-        where = f"{'Entering' if entering else 'Leaving'} {info.path} ({info.class_name})."
-        message = f"Breakpoint {test.breakpoint_id}: {where}" if test is not None else where
-        self._stand(still, "breakpoint" if test is not None else "step", message, test, "")
-        if not still.swaps:
-            return None
-        return replaced(inputs if entering else output, still.swaps)
+    # --- what is told -------------------------------------------------------------------------------------
 
     def line_stop(self, frame: FrameType, event: str, value: object) -> None:
         """The console's tracer, or a `breakpoint()`, has come to a Python line."""
-        with _disable_current_modes():
-            module = self.modules.current
-            place = self.ladder.place_of_line(
-                self.op_count, module, frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname
-            )
-            still = Standstill(
-                session=self,
-                place=place,
-                here=self.here(place, self.modules.depth),
-                ins=[],
-                outs=[],
-                frame=frame,
-                names=names_of_op([], [], step=self.ladder.step, phase=self.ladder.phase, module=module.path),
-                event=None,
-                returned=value if event == "return" else None,
-            )
-            reason: StopReason = "breakpoint_call" if event == "breakpoint" else "line"
-            where = f"{Path(place.file).name}:{place.line} in {place.function}"
-            said = {"breakpoint": "breakpoint() at ", "return": "Returning from ", "exception": "Raised at "}
-            self._stand(still, reason, f"{said.get(event, 'At ')}{where}.", None, "")
+        self._stops.at_line(frame, event, value)
 
-    def _stop_at_error(self, error: BaseException, frame: FrameType) -> None:
-        with _disable_current_modes():
-            module = self.modules.current
-            frames, _ = stack_of(frame)
-            shown = frames[0] if frames else frame
-            place = self.ladder.place_of_line(
-                self.op_count, module, shown.f_code.co_filename, shown.f_lineno, shown.f_code.co_qualname
-            )
-            memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-            still = Standstill(
-                session=self,
-                place=place,
-                here=self.here(place, self.modules.depth),
-                ins=[],
-                outs=[],
-                frame=frame,
-                names=names_of_op([], [], step=self.ladder.step, phase=self.ladder.phase, module=module.path),
-                event=None,
-                post_mortem=True,
-            )
-            message = f"The run failed: {type(error).__name__}: {_first_line(error)}"
-            detail = "".join(traceback.format_exception(error))
-            self._stand(still, "out_of_memory" if memory else "exception", message, None, detail)
+    def standstill_of(self, event: OpEvent, look: LookBack | None) -> Standstill:
+        """What is known at an op of this execution, or of a second one."""
+        return self._stops.standstill_of(event, look)
 
-    def _stand(
-        self, still: Standstill, reason: StopReason, message: str, test: BreakpointTest | None, detail: str
-    ) -> None:
-        """Tell of the stop, wait, look back as often as is asked, and go on as was planned meanwhile."""
-        with self._stop_lock:
-            number = test.breakpoint_id if test else 0
-            while True:
-                self._wait(still, reason, message, number, detail)
-                if still.back_to is None:
-                    break
-                target, still.back_to = still.back_to, None
-                try:
-                    self.travel.look_back(target)
-                except CancelledRunError:
-                    raise
-                except Exception as error:  # told, and the run stands where it stood
-                    self._own_failure(error, target)
-            still.end()
-        if still.restart:
-            raise RestartRunError
-        if still.cancelled:
-            self._stopped_by_user = True
-            raise CancelledRunError("The run was stopped in the debugger.")
+    def stand_in_the_past(self, look: LookBack, event: OpEvent) -> None:
+        """At an op of a second execution."""
+        self._stops.in_the_past(look, event)
+
+    def flush(self) -> None:
+        """What was recorded can be read from the trace."""
+        if self._capture is not None:
+            self._capture.flush()
+        if self._recorder is not None:
+            self._recorder.flush()
+
+    def going_on(self, still: Standstill) -> None:
+        """A stop is over: attach what is needed for how it goes on."""
         self._refresh()
         if self.plan is None and self.stepper.active and self._job_thread:
             self._arm(DebugPlan(stop_at="never"))  # stopped by `breakpoint()` alone
@@ -705,74 +514,6 @@ class DebugSession:
             self._border_hooks.detach()
             self._enter_mode(self._capture)
 
-    def _wait(
-        self, still: Standstill, reason: StopReason, message: str, breakpoint_id: int, detail: str
-    ) -> None:
-        with ExitStack() as left:
-            self.gate.check()
-            if still.past is None:
-                self.stepper.clear()
-            self._stops += 1
-            if self._capture is not None:
-                self._capture.flush()
-            if self._recorder is not None:
-                self._recorder.flush()
-            if self.book.take_changed():
-                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
-            for number, sentence in self.book.take_failures():
-                self.host.report(dm.Printed(text=sentence, breakpoint_id=number))
-            before, self.standing = self.standing, still
-            left.callback(setattr, self, "standing", before)
-            stop = still.begin(self._stops, reason, message, breakpoint_id, detail)
-            left.enter_context(self.host.paused())
-            left.enter_context(self.gate.arrived())
-            ladder = self.ladder if still.past is None else still.past.ladder
-            self.host.report(dm.Stopped(stop=stop, latent=self._latent_picture(ladder.latent)))
-            shown = self.console.displayed(still.console_place())
-            if shown:
-                self.host.report(dm.Printed(text=shown.rstrip(), op_number=still.place.op_number))
-            try:
-                self.gate.wait()
-            finally:
-                self.host.report(dm.WentOn(stop_id=stop.stop_id, touched=self.touched))
-            if self.book.take_changed():
-                self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
-
-    def standstill_of(self, event: OpEvent, look: LookBack | None) -> Standstill:
-        ladder = self.ladder if look is None else look.ladder
-        place = ladder.place_of_op(event)
-        return Standstill(
-            session=self,
-            place=place,
-            here=self.here(place, self.modules.depth),
-            ins=list(event.inputs),
-            outs=list(event.outputs),
-            frame=_frame_of_caller(),
-            names=self._names(event),
-            event=event,
-            past=look,
-        )
-
-    def stand_in_the_past(self, look: LookBack, event: OpEvent) -> None:
-        """At an op of a second execution."""
-        still = self.standstill_of(event, look)
-        look.stepper.clear()
-        self._wait(still, "step", f"Looking back at {still.place.op}.", 0, "")
-        still.end()
-        if still.cancelled:
-            self._stopped_by_user = True
-            raise CancelledRunError("The run was stopped in the debugger.")
-
-    def _latent_picture(self, latent: object) -> ArrayRef | None:
-        if not isinstance(latent, torch.Tensor):
-            return None
-        try:
-            picture = self.host.latent_picture(latent)
-            return self.host.write_array(picture) if picture is not None else None
-        except Exception as error:  # a picture beside the stop; the stop is what counts
-            _log.info("The latent could not be shown: %s", error)
-            return None
-
     def _watched(self, name: str, x: float, value: float) -> None:
         self.host.measured(name, "", x, value)
 
@@ -781,20 +522,3 @@ class DebugSession:
         self.touched = True
         if self._recorder is not None:
             self._recorder.note(max(number, 0), what)
-
-
-def _is_kept(site: OpSite, pattern: str) -> bool:
-    """By the op's name, with or without its overload, or the module's path."""
-    names = (site.op, site.op.rpartition(".")[0], site.module)
-    return any(fnmatchcase(name, pattern) for name in names)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
-
-
-def _frame_of_caller() -> FrameType | None:
-    """The innermost frame that isn't torch's or ours."""
-    frame: FrameType | None = sys._getframe(1)
-    frames, _ = stack_of(frame, limit=1)
-    return frames[0] if frames else None

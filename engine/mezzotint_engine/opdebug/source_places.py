@@ -12,7 +12,7 @@ import torch
 
 from mezzotint_sdk.debug_records import SourceFrame
 
-__all__ = ["SourcePlaces", "line_of", "stack_of"]
+__all__ = ["SourcePlaces", "frame_of_caller", "line_of", "stack_of"]
 
 _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -83,3 +83,9 @@ def stack_of(frame: FrameType | None, limit: int = 64) -> tuple[list[FrameType],
             )
         frame = frame.f_back
     return frames, tuple(facts)
+
+
+def frame_of_caller() -> FrameType | None:
+    """The innermost frame that isn't torch's or ours."""
+    frames, _ = stack_of(sys._getframe(1), limit=1)
+    return frames[0] if frames else None

@@ -319,11 +319,17 @@ def _went_on(notice: m.Notice) -> bool:
     return isinstance(notice.body, m.DebuggerReported) and isinstance(notice.body.report, m.WentOn)
 
 
-def test_a_command_that_never_ends_is_left_by_ctrl_c(terminal: Callable[..., Terminal]) -> None:
+def _printed(notice: m.Notice, text: str) -> bool:
+    return isinstance(notice.body, m.DebuggerReported) and notice.body.report == m.Printed(text=text)
+
+
+def test_a_command_that_never_ends_is_left_by_ctrl_c(
+    terminal: Callable[..., Terminal], engine: LiveEngine
+) -> None:
     shell = terminal()
     shell.until("(mzt) ")
     shell.type("stuck\n")
-    shell.until("stuck")
+    engine.wait_until(lambda: any(_printed(notice, "stuck") for notice in engine.events), "the command")
     shell.type("\x03")
     shell.until("busy with your command")
     shell.type("\x03")

@@ -1,7 +1,7 @@
 """The op debugger of the fake worker: one op, `fake.op`, in each step, at which it stops as asked.
 
 Its console knows: `n` (to the next op), `c`, `b N` (a breakpoint at step N), `p TEXT`, `say N` (N printed
-lines while it goes on), `touch` (edit something), `stuck` (never answered), `crash`, `q`, `fail` (the
+lines while it goes on), `touch` (edit something), `stuck` (said, and never answered), `crash`, `q`, `fail` (the
 capture does), `foreign` (an array in a slot that isn't its own), and empty lines, which repeat the last one.
 Anything else is an error.
 """
@@ -185,6 +185,7 @@ class FakeDebugger:
             case "foreign":
                 return self.shown(ArrayRef("00000", 12345, 24, "<f8", (3,)))
             case "stuck":
+                self.report(m.Printed(text="stuck"))
                 return None
             case "crash":
                 os.kill(os.getpid(), signal.SIGKILL)

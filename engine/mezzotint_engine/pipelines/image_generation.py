@@ -105,7 +105,8 @@ class ImageGeneration:
         """Write a picture with the spec that was `asked` for, narrowed to this one. Raises StorageError."""
         self._clock.enter(phases.SAVE)
         own = picture_spec(asked, index)
-        nbytes = save_picture(file, picture, png_text(own, model_name, facts))
+        text = png_text(own, model_name, type(self._model.scheduler).__name__, facts)
+        nbytes = save_picture(file, picture, text)
         self._listener.saved(index, file, picture.width, picture.height, nbytes, own.seed)
 
     # --- what the pipeline is called with
@@ -184,10 +185,11 @@ class ImageGeneration:
         listener.measured("latency/step", "ms", self._global_step, seconds * 1000.0)
         listener.measured("speed/steps_per_second", "1/s", self._global_step, rate)
         if listener.wants_preview():
+            # Nor is handing it over (a copy to numpy) an op of the run: whether there is one depends on time.
             with _disable_current_modes():
                 latent = self._latent_map(pipeline, latents)
-            if latent is not None:
-                listener.previewed(latent, self._index, done, self._global_step)
+                if latent is not None:
+                    listener.previewed(latent, self._index, done, self._global_step)
         self._global_step += 1
         listener.progressed(phases.DENOISE, done, self._steps, self._index, rate, self._eta(done))
         self._check_numbers(latents, done)

@@ -72,9 +72,11 @@ def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if any(mark in value for mark in ',:\n"') else value
 
 
-def to_a1111(spec: GenerateSpec, model_name: str) -> str:
-    """The text for one picture of a spec."""
-    sampler = _SAMPLER_NAMES.get(spec.scheduler, spec.scheduler)
+def to_a1111(spec: GenerateSpec, model_name: str, own_scheduler: str = "") -> str:
+    """The text for one picture of a spec. `own_scheduler` is the class of the model's own, for a spec that
+    names none: other programs can't know it."""
+    scheduler = spec.scheduler or own_scheduler
+    sampler = _SAMPLER_NAMES.get(scheduler, scheduler)
     pairs = {
         "Steps": str(spec.steps),
         **({"Sampler": sampler} if sampler else {}),

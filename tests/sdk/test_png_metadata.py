@@ -165,6 +165,14 @@ def test_each_sampler_is_named_as_a1111_does_and_found_again() -> None:
         assert found.spec.scheduler == scheduler
 
 
+def test_the_models_own_scheduler_is_named_where_the_spec_names_none() -> None:
+    spec = GenerateSpec(model=ModelRef(path="m"))
+    assert "Sampler: Euler a," in to_a1111(spec, "m", "EulerAncestralDiscreteScheduler")
+    chosen = GenerateSpec(model=ModelRef(path="m"), scheduler="DDIMScheduler")
+    assert "Sampler: DDIM," in to_a1111(chosen, "m", "EulerAncestralDiscreteScheduler")
+    assert "Sampler" not in to_a1111(spec, "m")
+
+
 PROMPTS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=60)
 
 

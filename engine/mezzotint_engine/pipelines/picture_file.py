@@ -18,8 +18,11 @@ from mezzotint_sdk.prompt_text import well_formed
 __all__ = ["png_text", "save_picture"]
 
 
-def png_text(spec: GenerateSpec, model_name: str, facts: Mapping[str, object]) -> PngImagePlugin.PngInfo:
+def png_text(
+    spec: GenerateSpec, model_name: str, own_scheduler: str, facts: Mapping[str, object]
+) -> PngImagePlugin.PngInfo:
     """The text chunks of a picture that `spec` draws alone: our own key, and the text that A1111 reads.
+    `own_scheduler` is the class of the model's own.
 
     Not compressed: Pillow refuses to decompress text of a megabyte, which a long prompt may have.
     """
@@ -27,7 +30,7 @@ def png_text(spec: GenerateSpec, model_name: str, facts: Mapping[str, object]) -
     own = {"format": FORMAT, "spec": json.loads(canonical_json(spec)), "model_name": model_name, **facts}
     info.add_itxt(METADATA_KEY, json.dumps(own, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
     # as A1111 does: tEXt where Latin-1 is enough, else iTXt
-    info.add_text(A1111_KEY, well_formed(to_a1111(spec, model_name)).replace("\0", " "))
+    info.add_text(A1111_KEY, well_formed(to_a1111(spec, model_name, own_scheduler)).replace("\0", " "))
     return info
 
 

@@ -88,6 +88,7 @@ def test_a_picture_carries_the_spec_that_draws_it_alone(channel: FakeChannel, ru
     assert found.model_name == "emoji-64"
     assert found.raw["mezzotint"]["run_id"] == "run-1"
     assert "Negative prompt: ü 🍎" in found.raw["parameters"]
+    assert "Sampler: DDIM," in found.raw["parameters"], "other programs can't know the model's own scheduler"
     again = channel.run(runner, found.spec, "run-2")
     assert isinstance(again, m.JobFinished)
     first, second = (channel.folder / run / "artifacts" for run in ("run-1", "run-2"))

@@ -41,7 +41,19 @@ class Divergence:
     inserted: Numbers
     sentence: str = ""
     course: str = ""
+    tolerance: float = 0.0  # the largest that any op was allowed
     by_value: npt.NDArray[np.bool_] | None = None  # pairs that were compared by value, not by statistics
+
+    @property
+    def headline(self) -> str:
+        """The sentence up to what is said of inputs and outputs."""
+        return self.sentence.partition(": ")[0].removesuffix(".") + "."
+
+    @property
+    def explanation(self) -> str:
+        """The rest of the sentence; "" where there is none."""
+        rest = self.sentence.partition(": ")[2]
+        return rest[:1].upper() + rest[1:]
 
     @property
     def compared(self) -> int:
@@ -85,7 +97,16 @@ def compare_traces(first: TraceReader, second: TraceReader, tolerance: float | N
         allowed = np.full(len(pairs), float(tolerance))
     differs = np.greater(errors, allowed)  # NaN never is
     culprit = int(np.argmax(differs)) if differs.any() else -1
-    found = Divergence(pairs, errors, differs, culprit, aligned.missing, aligned.inserted, by_value=by_value)
+    found = Divergence(
+        pairs,
+        errors,
+        differs,
+        culprit,
+        aligned.missing,
+        aligned.inserted,
+        tolerance=float(allowed.max(initial=0.0)),
+        by_value=by_value,
+    )
     allowance = float(allowed[culprit]) if culprit >= 0 else 0.0
     told = verdict(first, second, found, allowance)
     return replace(found, sentence=told, course=course(first, found))

@@ -15,19 +15,21 @@ AnyIndex = QModelIndex | QPersistentModelIndex
 COLUMNS = (
     ("First", 58, "Number of the op in the first trace"),
     ("Second", 58, "Number of the op in the second trace"),
-    ("Op", 200, "The op as the dispatcher calls it"),
+    ("Error", 64, "Relative error of the second output against the first"),
+    ("Op", 190, "The op as the dispatcher calls it"),
     ("Module", 220, "The module that called it"),
     ("Output in first", 250, "Statistics of its output"),
     ("Output in second", 250, "Statistics of its output"),
-    ("Error", 84, "Relative error of the second output against the first"),
     ("", 130, "How they compare"),
 )
-NUMBERS = (0, 1, 6)
+NUMBERS = (0, 1, 2)
+OF_SECOND = (1, 6)  # columns that are about the second trace alone
 
 
 @dataclass(frozen=True)
 class AlignedRow:
-    """One op of both traces, or of one (the other's number is -1). `state`: same, differs, first, only."""
+    """One op of both traces, or of one (the other's number is -1). `state`: same, begins, differs, first,
+    only, gap (ops that aren't shown)."""
 
     first: int
     second: int
@@ -54,7 +56,16 @@ class DivergenceModel(QAbstractTableModel):
         return self._rows[row] if 0 <= row < len(self._rows) else None
 
     def first_bad(self) -> int:
-        return next((place for place, row in enumerate(self._rows) if row.state == "first"), -1)
+        """The row of the first op over the tolerance, else of the first that differs at all; -1 is none."""
+        for state in ("first", "begins"):
+            for place, row in enumerate(self._rows):
+                if row.state == state:
+                    return place
+        return -1
+
+    def row_of(self, op: int) -> int:
+        """The row of an op of the first trace; -1 where it isn't shown."""
+        return next((place for place, row in enumerate(self._rows) if op >= 0 and row.first == op), -1)
 
     def rowCount(self, parent: AnyIndex = QModelIndex()) -> int:  # noqa: B008  Qt's own signature
         return 0 if parent.isValid() else len(self._rows)
@@ -86,9 +97,14 @@ class DivergenceModel(QAbstractTableModel):
             case Qt.ItemDataRole.TextAlignmentRole:
                 return _side(index.column())
             case Qt.ItemDataRole.BackgroundRole:
-                ground = {"first": "danger_soft", "differs": "warning_soft", "only": "accent_soft"}
+                ground = {
+                    "first": "danger_soft",
+                    "differs": "warning_soft",
+                    "only": "accent_soft",
+                    "begins": "hover",
+                }
                 return theme_manager().theme.color(ground[row.state]) if row.state in ground else None
-            case Qt.ItemDataRole.ForegroundRole if row.state == "same":
+            case Qt.ItemDataRole.ForegroundRole if row.state in ("same", "gap"):
                 return theme_manager().theme.color("muted")
         return None
 
@@ -99,6 +115,8 @@ def _side(column: int) -> Qt.AlignmentFlag:
 
 
 def _texts(row: AlignedRow) -> tuple[str, ...]:
+    if row.state == "gap":
+        return ("⋯", "⋯", "⋯", "", "", "", "", "")
     first = f"{row.first:,}" if row.first >= 0 else "–"
     second = f"{row.second:,}" if row.second >= 0 else "–"
-    return (first, second, row.op, row.module, row.left, row.right, row.error, row.note)
+    return (first, second, row.error, row.op, row.module, row.left, row.right, row.note)

@@ -33,6 +33,7 @@ class GrowthPlot(QWidget):
         self._x: npt.NDArray[np.float64] = np.empty(0)
         self._y: npt.NDArray[np.float64] = np.empty(0)
         self._first = math.nan
+        self._tolerance = 0.0
         self.box = PlotBox()
         self.plot = pg.PlotWidget(self, viewBox=self.box)
         self.plot.setMenuEnabled(False)
@@ -43,10 +44,12 @@ class GrowthPlot(QWidget):
         self.curve = pg.PlotDataItem(connect="finite")
         self.line = pg.InfiniteLine(angle=90, movable=False)
         self.cross = pg.InfiniteLine(angle=90, movable=False)
+        self.tolerance = pg.InfiniteLine(angle=0, movable=False)
         self.reading = ElidedLabel("", "small", self)
-        for item in (self.curve, self.line, self.cross):
+        for item in (self.curve, self.tolerance, self.line, self.cross):
             self.plot.addItem(item)
         self.line.setVisible(False)
+        self.tolerance.setVisible(False)
         self.cross.setVisible(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -63,9 +66,14 @@ class GrowthPlot(QWidget):
         self._apply_theme(theme_manager().theme)
 
     def show_growth(
-        self, ops: npt.NDArray[np.float64], errors: npt.NDArray[np.float64], first_bad: int
+        self,
+        ops: npt.NDArray[np.float64],
+        errors: npt.NDArray[np.float64],
+        first_bad: int,
+        tolerance: float = 0.0,
     ) -> None:
-        """`errors` ≥ 0, NaN where an op could not be compared. `first_bad` is marked; -1: none."""
+        """`errors` ≥ 0, NaN where an op could not be compared. `first_bad` is marked; -1: none. So is the
+        tolerance, where there is any."""
         keep = np.isfinite(errors) | np.isposinf(errors)
         self._x, self._y = ops[keep].astype(np.float64), errors[keep].astype(np.float64)
         largest = self._y[np.isfinite(self._y)].max(initial=FLOOR)
@@ -73,6 +81,10 @@ class GrowthPlot(QWidget):
         x, y = _thinned(self._x, drawn)
         self.curve.setData(x, y)
         self._first = float(first_bad) if first_bad >= 0 else math.nan
+        self._tolerance = tolerance
+        self.tolerance.setVisible(tolerance > 0)
+        if tolerance > 0:
+            self.tolerance.setPos(math.log10(max(tolerance, FLOOR)))
         self.line.setVisible(first_bad >= 0)
         if first_bad >= 0:
             self.line.setPos(self._first)
@@ -86,7 +98,8 @@ class GrowthPlot(QWidget):
                 float(self._x[0]), max(float(self._x[-1]), float(self._x[0]) + 1), padding=0.02
             )
             finite = self._y[np.isfinite(self._y)]
-            top = math.log10(max(float(finite.max(initial=FLOOR)), FLOOR * 10)) + 0.5
+            largest = max(float(finite.max(initial=FLOOR)), FLOOR * 10, self._tolerance)
+            top = math.log10(largest) + 0.5
             least = float(finite[finite > 0].min(initial=1.0))
             self.box.setYRange(max(math.log10(FLOOR), math.log10(least) - 0.5), top, padding=0)
 
@@ -97,7 +110,7 @@ class GrowthPlot(QWidget):
         if place is None:
             first = "Relative error of each op's output"
             if not math.isnan(self._first):
-                first += f"; first difference at op {self._first:,.0f}"
+                first += f"; the first over the tolerance is op {self._first:,.0f}"
             self.reading.setText(first)
             return
         self.cross.setPos(float(self._x[place]))
@@ -129,6 +142,7 @@ class GrowthPlot(QWidget):
         self.curve.setPen(pg.mkPen(theme.plot_colors[0], width=1))
         self.line.setPen(pg.mkPen(theme.danger, width=1, style=Qt.PenStyle.DashLine))
         self.cross.setPen(pg.mkPen(theme.muted))
+        self.tolerance.setPen(pg.mkPen(theme.warning, width=1, style=Qt.PenStyle.DotLine))
 
 
 def _thinned(

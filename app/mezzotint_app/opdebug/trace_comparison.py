@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,19 @@ from mezzotint_sdk.errors import MezzotintError
 from mezzotint_sdk.trace_reader import TraceReader
 from mezzotint_sdk.trace_records import OpFlags
 
-__all__ = ["Comparison", "compare_files"]
+__all__ = ["Comparison", "Finding", "compare_files"]
 
-BEFORE, AFTER = 8, 24  # ops that are shown around the first difference
+BEFORE, AFTER = 8, 24  # ops that are shown around each finding
 MOST_UNPAIRED = 200
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An op that says something about the difference: `title` in a few words, with its error."""
+
+    title: str
+    op: int  # of the first trace
+    help: str
 
 
 @dataclass(frozen=True)
@@ -29,11 +39,14 @@ class Comparison:
     first: str
     second: str
     verdict: str
+    explanation: str
+    findings: tuple[Finding, ...]
     details: str
     rows: tuple[AlignedRow, ...]
     ops: npt.NDArray[np.float64]
     errors: npt.NDArray[np.float64]
     first_op: int  # of the first trace; -1: none differs
+    tolerance: float  # the largest that any op was allowed
 
 
 def compare_files(first: str, second: str, tolerance: float | None = None) -> Comparison:
@@ -66,12 +79,15 @@ def _compared(
     return Comparison(
         first=first,
         second=second,
-        verdict=found.sentence,
+        verdict=found.headline,
+        explanation=found.explanation or found.course,
+        findings=tuple(_findings(found, left)),
         details=_details(found),
         rows=tuple(_rows(found, left, right)),
         ops=found.pairs[:, 0].astype(np.float64),
         errors=found.errors,
         first_op=first_op,
+        tolerance=found.tolerance,
     )
 
 
@@ -87,14 +103,43 @@ def _details(found: Divergence) -> str:
     return ", ".join(parts) + "."
 
 
+def _findings(found: Divergence, left: TraceReader) -> list[Finding]:
+    """The first op that differs at all, the first over the tolerance, and that with the largest error."""
+    told: list[Finding] = []
+    for words, place, what in (
+        ("Begins", found.first_unequal, "The first op that differs at all"),
+        ("Over", found.first, "The first op that differs by more than the tolerance"),
+        ("Largest", found.largest, "The op with the largest difference"),
+    ):
+        if place >= 0:
+            number, error = int(found.pairs[place, 0]), float(found.errors[place])
+            op = left.op(number)
+            step = f"\nstep {op.mark.step} of {op.mark.steps}" if op.mark.step >= 0 else ""
+            size = f" ({error:.2g})" if math.isfinite(error) else ""
+            help = f"{what}\n{op.site.op}  {op.site.module}{step}\nShow it in the list below"
+            told.append(Finding(f"{words}: op {number:,}{size}", number, help))
+    return told
+
+
 def _rows(found: Divergence, left: TraceReader, right: TraceReader) -> list[AlignedRow]:
-    """The aligned ops around the first difference, with what only one trace has in its place among them."""
-    middle = max(found.first, 0)
-    begin, end = max(0, middle - BEFORE), min(len(found.pairs), middle + AFTER)
-    rows = [(float(place), _paired(found, place, left, right)) for place in range(begin, end)]
+    """The aligned ops around each finding, with what only one trace has in its place among them."""
+    last = len(found.pairs)
+    middles = {max(place, 0) for place in (found.first_unequal, found.first, found.largest)}
+    if found.first_unequal >= 0:
+        middles = {place for place in (found.first_unequal, found.first, found.largest) if place >= 0}
+    shown = sorted(
+        {place for one in middles for place in range(max(0, one - BEFORE), min(last, one + AFTER))}
+    )
+    rows = [(float(place), _paired(found, place, left, right)) for place in shown]
+    rows += [
+        (float(before) + 0.75, AlignedRow(first=-1, second=-1, op="⋯", module="", state="gap"))
+        for before, after in pairwise(shown)
+        if after > before + 1
+    ]
+    near_to = np.array([-1, *shown] if not shown or shown[0] == 0 else shown, np.int64)
     for column, numbers, reader in ((0, found.missing, left), (1, found.inserted, right)):
         beside = _places_beside(found.pairs[:, column], numbers)
-        near = (beside >= begin - 1) & (beside < end)
+        near = np.isin(beside, near_to)
         for number, place in list(zip(numbers[near], beside[near], strict=True))[:MOST_UNPAIRED]:
             rows.append((float(place) + 0.5, _unpaired(int(number), reader, column)))
     return [row for _, row in sorted(rows, key=lambda item: item[0])]
@@ -130,7 +175,11 @@ def _paired(found: Divergence, place: int, left: TraceReader, right: TraceReader
     if place == found.first:
         state, note = "first", "first difference"
     elif bool(found.differs[place]):
-        state, note = "differs", "differs"
+        state, note = "differs", "largest" if place == found.largest else "differs"
+    elif place == found.first_unequal:
+        state, note = "begins", "first difference at all"
+    elif place == found.largest:
+        state, note = "begins", "largest, within the tolerance"
     else:
         state, note = "same", "" if not math.isnan(error) else "not compared"
     return AlignedRow(

@@ -13,10 +13,10 @@ from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
 from mezzotint_app.opdebug.open_trace import ask_for_trace
 from mezzotint_app.state.app_state import AppState
+from mezzotint_app.state.comparison_state import TRACE_IN_RUN
 
 __all__ = ["TracePicker", "traces_of_runs"]
 
-TRACE_IN_RUN = Path("debug") / "trace.mzt"
 MOST_RUNS = 200
 
 

@@ -68,7 +68,13 @@ def test_a_tolerance_of_the_users_own(qtbot: Any, panel: DivergencePanel, tmp_pa
     paths = pair(tmp_path, factor=1.05)
     panel.tolerance.setText("0.2")
     compare(qtbot, panel, paths)
-    assert panel.rows.first_bad() == -1
+    assert "agree within the tolerance" in panel.verdict.text()
+    assert f"op {CULPRIT} on" in panel.explanation.text()
+    assert panel.growth.tolerance.isVisible()
+    assert panel.rows.row_at(panel.rows.first_bad()).state == "begins"  # type: ignore[union-attr]
+    panel.tolerance.setText("0")
+    compare(qtbot, panel, paths)
+    assert f"The first difference is op {CULPRIT}" in panel.verdict.text()
     panel.tolerance.setText("1e-3")
     compare(qtbot, panel, paths)
     assert f"op {CULPRIT}" in panel.verdict.text()

@@ -20,11 +20,14 @@ __all__ = ["GrowthPlot"]
 
 FLOOR = 1e-12  # below it, and where there is no difference, a point lies on the ground
 MOST_POINTS = 4000
+STRETCHES = 100  # whose medians the trend connects
+LEAST_FOR_TREND = 5 * STRETCHES  # ops
+FAINT = 0.45  # of the single ops, behind the trend
 AXIS_PX = 56
 
 
 class GrowthPlot(QWidget):
-    """x: op of the first run; y: relative error of its output. A click leads to the op."""
+    """x: op of the first run; y: relative error of its output, and their trend. A click leads to the op."""
 
     opAsked = Signal(int)
 
@@ -42,11 +45,12 @@ class GrowthPlot(QWidget):
         self.plot.setLogMode(False, True)
         self.plot.setAccessibleName("Growth of the error along the run")
         self.curve = pg.PlotDataItem(connect="finite")
+        self.trend = pg.PlotDataItem(connect="finite")
         self.line = pg.InfiniteLine(angle=90, movable=False)
         self.cross = pg.InfiniteLine(angle=90, movable=False)
         self.tolerance = pg.InfiniteLine(angle=0, movable=False)
         self.reading = ElidedLabel("", "small", self)
-        for item in (self.curve, self.tolerance, self.line, self.cross):
+        for item in (self.curve, self.trend, self.tolerance, self.line, self.cross):
             self.plot.addItem(item)
         self.line.setVisible(False)
         self.tolerance.setVisible(False)
@@ -80,6 +84,7 @@ class GrowthPlot(QWidget):
         drawn = np.clip(self._y, FLOOR, largest * 10)
         x, y = _thinned(self._x, drawn)
         self.curve.setData(x, y)
+        self.trend.setData(*_trend(self._x, drawn))
         self._first = float(first_bad) if first_bad >= 0 else math.nan
         self._tolerance = tolerance
         self.tolerance.setVisible(tolerance > 0)
@@ -139,7 +144,10 @@ class GrowthPlot(QWidget):
             axis.setTickFont(small)
         self.plot.getAxis("left").setWidth(AXIS_PX)
         self.plot.showGrid(x=False, y=True, alpha=0.2)
-        self.curve.setPen(pg.mkPen(theme.plot_colors[0], width=1))
+        faint = pg.mkColor(theme.plot_colors[0])
+        faint.setAlphaF(FAINT)
+        self.curve.setPen(pg.mkPen(faint, width=1))
+        self.trend.setPen(pg.mkPen(theme.plot_colors[0], width=2))
         self.line.setPen(pg.mkPen(theme.danger, width=1, style=Qt.PenStyle.DashLine))
         self.cross.setPen(pg.mkPen(theme.muted))
         self.tolerance.setPen(pg.mkPen(theme.warning, width=1, style=Qt.PenStyle.DotLine))
@@ -155,3 +163,14 @@ def _thinned(
     whole = len(x) // block * block
     worst = y[:whole].reshape(-1, block).argmax(axis=1) + np.arange(0, whole, block)
     return x[worst], y[worst]
+
+
+def _trend(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The median of each stretch, on the ground where most ops don't differ; none of a short run."""
+    if len(x) < LEAST_FOR_TREND:
+        return np.empty(0), np.empty(0)
+    block = len(x) // STRETCHES
+    whole = len(x) // block * block
+    return np.median(x[:whole].reshape(-1, block), axis=1), np.median(y[:whole].reshape(-1, block), axis=1)

@@ -216,8 +216,10 @@ class ComparisonState(QObject):
         """Of both runs, from 0 to 1."""
         done = float(len(self._traces))
         progress = self._runs.progress(self.run_id) if self.run_id else None
-        if progress is not None and progress.steps:
-            done += min(progress.step / progress.steps, 1.0) * 0.95
+        if progress is not None and progress.phase == "denoise" and progress.steps:
+            done += 0.95 * min(progress.step / progress.steps, 1.0)
+        elif progress is not None and progress.phase in ("decode", "save"):
+            done += 0.95
         return min(done / len(ORDINALS), 1.0)
 
 

@@ -11,11 +11,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 from mezzotint_app.opdebug.divergence_panel import DivergencePanel
-from mezzotint_app.opdebug.growth_plot import MOST_POINTS, GrowthPlot, _thinned
+from mezzotint_app.opdebug.growth_plot import MOST_POINTS, GrowthPlot, _thinned, _trend
 from mezzotint_app.opdebug.trace_comparison import compare_files
 from mezzotint_app.opdebug.trace_picker import traces_of_runs
 from mezzotint_app.state.app_state import AppState
+from mezzotint_sdk import messages as m
 from mezzotint_sdk.errors import MezzotintError
+from tests.app.app_records import CPU, EMOJI, progress, run_record, spec
+from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.trace_files import TraceMaker
 
 CULPRIT = 50  # from here on the second trace differs
@@ -37,6 +40,7 @@ def pair(folder: Path, factor: float = 1.5) -> tuple[str, str]:
 
 
 def compare(qtbot: Any, panel: DivergencePanel, paths: tuple[str, str]) -> None:
+    QTest.mouseClick(panel.mode.button("traces"), Qt.MouseButton.LeftButton)
     panel.set_traces(*paths)
     QTest.mouseClick(panel.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.button.isEnabled())
@@ -145,6 +149,123 @@ def test_runs_that_have_traces_are_offered(
     assert panel.second.path() == chosen
 
 
+# --- making both runs
+
+
+def written(state: AppState, run_id: str, factor: float) -> None:
+    path = state.home / "runs" / run_id / "debug" / "trace.mzt"
+    TraceMaker(path, statistics=True, scale_from={CULPRIT: factor}).steps(0, 4).done()
+
+
+def ready(client: FakeEngineClient, state: AppState) -> None:
+    ids = iter(("r1", "r2"))
+    client.reply(m.ListModels, m.ModelList(models=(EMOJI,)))
+    client.reply(m.SubmitJobs, lambda _ask: m.JobsSubmitted(run_ids=(next(ids),)))
+    client.connect_engine(devices=(CPU,))
+    state.generate.set(prompt="red apple", seed=5)
+
+
+def test_one_button_makes_both_runs_and_opens_the_comparison(
+    qtbot: Any, panel: DivergencePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    assert not panel.setup.button.isEnabled(), "there is no engine yet"
+    ready(client, app_state)
+    assert "red apple" in panel.setup.told.text()
+    assert [panel.setup.value.itemData(row) for row in range(panel.setup.value.count())] == [
+        "bfloat16",
+        "float32",
+    ], "what this machine has, the one that differs from automatic first"
+    QTest.mouseClick(panel.setup.button, Qt.MouseButton.LeftButton)
+    assert panel.setup.cancel.isVisible()
+    client.emit_event(m.RunChanged(run=run_record("r1", "running")))
+    client.emit_event(progress("r1", 1, steps=4))
+    assert panel.setup.progress.text() == "The first run: step 1 of 4"
+    for run_id, factor in (("r1", 1.0), ("r2", 1.5)):
+        written(app_state, run_id, factor)
+        client.emit_event(m.RunChanged(run=run_record(run_id, "finished")))
+    qtbot.waitUntil(lambda: panel.comparison is not None)
+    assert f"op {CULPRIT}" in panel.verdict.text()
+    assert panel.setup.button.isVisible()
+    assert [ask.specs[0].dtype for ask in client.calls_of(m.SubmitJobs)] == ["auto", "bfloat16"]
+
+
+def test_cancel_leaves_the_choice_as_it_was(
+    qtbot: Any, panel: DivergencePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    ready(client, app_state)
+    panel.setup.setting.setCurrentIndex(panel.setup.setting.findData("threads"))
+    panel.setup.threads.setValue(3)
+    QTest.mouseClick(panel.setup.button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.setup.cancel, Qt.MouseButton.LeftButton)
+    assert client.last_call(m.CancelRun).run_id == "r1"
+    assert panel.setup.button.isEnabled()
+    assert panel.setup.threads.value() == 3
+    assert "cancelled" in panel.empty._hint.text()
+
+
+def test_what_can_not_be_compared_says_why(
+    qtbot: Any, panel: DivergencePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    ready(client, app_state)
+    panel.setup.setting.setCurrentIndex(panel.setup.setting.findData("scheduler"))
+    assert panel.setup.value.count() == len(EMOJI.schedulers)
+    app_state.generate.set(threads=2)
+    panel.setup.setting.setCurrentIndex(panel.setup.setting.findData("threads"))
+    panel.setup.threads.setValue(2)
+    assert not panel.setup.button.isEnabled()
+    assert panel.setup.told.text() == "The run has this threads already."
+    panel.setup.threads.setValue(1)
+    assert panel.setup.button.isEnabled()
+
+
+def test_finished_runs_are_offered_beside_the_form(
+    qtbot: Any, panel: DivergencePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    ready(client, app_state)
+    past = run_record("past", "finished", spec=spec(prompt="cat", dtype="bfloat16"))
+    client.emit_event(m.RunChanged(run=past))
+    client.emit_event(m.RunChanged(run=run_record("bad", "failed")))
+    source = panel.setup.source
+    assert [source.itemData(row) for row in range(source.count())] == ["", "past"]
+    assert source.currentData() == "", "what was chosen stays"
+    source.setCurrentIndex(1)
+    assert panel.setup.value.findData("bfloat16") == -1, "the run has it"
+    assert "cat" in panel.setup.told.text()
+    client.reply(m.GetRun, m.RunFound(run=past, artifacts=(), folder=""))
+    panel.setup.start()
+    qtbot.waitUntil(lambda: bool(client.calls_of(m.SubmitJobs)))
+    assert client.last_call(m.SubmitJobs).specs[0].prompt == "cat"
+
+
+def test_each_finding_leads_to_its_op_and_from_there_into_both_traces(
+    qtbot: Any, panel: DivergencePanel, app_state: AppState, tmp_path: Path
+) -> None:
+    first = TraceMaker(tmp_path / "a.mzt", statistics=True).steps(0, 4).done()
+    grown = {CULPRIT: 1.00001, 120: 1.5}
+    second = TraceMaker(tmp_path / "b.mzt", statistics=True, scale_from=grown).steps(0, 4).done()
+    panel.tolerance.setText("1e-3")
+    compare(qtbot, panel, (str(first), str(second)))
+    begins, over, largest = panel.findings
+    assert begins.text().startswith(f"Begins: op {CULPRIT} (1e-05)")
+    assert over.text().startswith("Over: op 120")
+    assert largest.isVisible()
+    QTest.mouseClick(begins, Qt.MouseButton.LeftButton)
+    row = panel.rows.row_at(panel.table.currentIndex().row())
+    assert row is not None
+    assert (row.first, row.state) == (CULPRIT, "begins")
+    states = [panel.rows.row_at(place).state for place in range(panel.rows.rowCount())]  # type: ignore[union-attr]
+    assert states.count("gap") == 1
+    with qtbot.waitSignal(app_state.trace.op_wanted) as wanted:
+        QTest.mouseClick(panel.in_second, Qt.MouseButton.LeftButton)
+    assert (wanted.args, app_state.trace.path) == ([CULPRIT], str(second))
+    with qtbot.waitSignal(app_state.trace.op_wanted):
+        QTest.mouseClick(panel.in_first, Qt.MouseButton.LeftButton)
+    assert app_state.trace.path == str(first)
+    gap = states.index("gap")
+    panel.table.selectRow(gap)
+    assert not panel.in_first.isEnabled()
+
+
 def test_thinning_keeps_the_worst(qtbot: Any) -> None:
     errors = np.zeros(50_000)
     errors[31_234] = 7.0
@@ -152,6 +273,17 @@ def test_thinning_keeps_the_worst(qtbot: Any) -> None:
     assert len(x) <= MOST_POINTS
     assert y.max() == 7.0
     assert x[y.argmax()] == 31_234
+
+
+def test_the_trend_is_of_most_ops(qtbot: Any) -> None:
+    errors = np.full(1000, 1e-6)
+    errors[::10] = 0.5
+    errors[500:] *= 100
+    x, y = _trend(np.arange(1000.0), errors)
+    assert y[:40].tolist() == [1e-6] * 40
+    assert y[-40:] == pytest.approx([1e-4] * 40)
+    assert x[0] < 10
+    assert len(_trend(np.arange(10.0), errors[:10])[0]) == 0
 
 
 def test_the_plot_is_read_at_the_nearest_op(qtbot: Any) -> None:

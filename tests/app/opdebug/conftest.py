@@ -41,6 +41,9 @@ def window(
 ) -> Iterator[MainWindow]:
     client.reply(m.ListModels, m.ModelList(models=(EMOJI,)))
     client.reply(m.SubmitJobs, m.JobsSubmitted(run_ids=("r1",)))
+    app_state.settings.set(
+        on_close="keep"
+    )  # a window with a run in it asks before it closes: nobody answers here
     made = MainWindow(app_state)
     qtbot.addWidget(made)
     with qtbot.waitExposed(made):

@@ -51,7 +51,7 @@ class DebugScript:
     def _answer(self, body: m.AskDebugger) -> Any:
         self.asks.append(body.ask)
         make = self._answers.get(type(body.ask))
-        given = make(body.ask) if make is not None else m.Obeyed()
+        given: Any = make(body.ask) if make is not None else m.Obeyed()
         return given if isinstance(given, MezzotintError) else m.DebuggerSaid(reply=given)
 
     def reply(self, kind: type, answer: Answer | Callable[[Any], Answer]) -> None:

@@ -120,6 +120,17 @@ class SaveTensor(Body, frozen=True, kw_only=True):
     op_number: int = -1
 
 
+class RunEagerly(Body, frozen=True, kw_only=True):
+    """Run a compiled module eagerly from its next call on, so that its ops are seen; or as it was compiled
+    again.
+
+    The run counts as touched: results differ by rounding.
+    """
+
+    module: str  # its path
+    eager: bool = True
+
+
 DebugAsk = (
     Arm
     | Disarm
@@ -135,6 +146,7 @@ DebugAsk = (
     | EditTensor
     | SkipOp
     | SaveTensor
+    | RunEagerly
 )
 
 # --- replies -----------------------------------------------------------------------------------------------

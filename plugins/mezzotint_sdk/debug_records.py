@@ -229,5 +229,6 @@ class ModuleNode(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     training: bool = False
     compiled: bool = False
+    eager: bool = False  # though it is compiled, since the user asked for it
     file: str = ""  # of its forward
     line: int = 0

@@ -59,7 +59,10 @@ def _answer(session: DebugSession, still: Standstill | None, ask: dm.DebugAsk) -
             trace = str(session.trace) if session.trace.exists() else ""
             return dm.Standing(armed=session.armed, stop=stop, breakpoints=session.book.list(), trace=trace)
         case dm.ListModules():
-            return dm.Modules(modules=module_nodes(session.modules))
+            return dm.Modules(modules=module_nodes(session.modules, session.regions.eager))
+        case dm.RunEagerly():
+            session.run_eagerly(ask.module, ask.eager)
+            return dm.Obeyed()
         case dm.ReadSource():
             return dm.Source(file=ask.file, text=_source(ask.file))
         case _:

@@ -21,14 +21,17 @@ class BorderHooks:
         self._on_enter, self._on_exit = on_enter, on_exit
         self._handles: list[Any] = []
 
-    def attach(self, modules: ModuleStack, tests: Iterable[BreakpointTest]) -> None:
-        """On the modules that any of these may be about, and no others."""
+    def attach(
+        self, modules: ModuleStack, tests: Iterable[BreakpointTest], is_inside: Callable[[str], bool]
+    ) -> None:
+        """On the modules that any of these may be about, and no others; not where `is_inside` says that a
+        compiled region holds them."""
         self.detach()
         known = tuple(tests)
         if not known:
             return
         for info, module in modules.known():
-            if any(test.may_match_module(info.path) for test in known):
+            if any(test.may_match_module(info.path) for test in known) and not is_inside(info.path):
                 before, after = self._before(info), self._after(info)
                 self._handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
                 self._handles.append(module.register_forward_hook(after, with_kwargs=True))

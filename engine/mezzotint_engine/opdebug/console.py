@@ -54,6 +54,8 @@ class LadderCommands(Protocol):
 
     def skip_op(self, kind: str, value: str) -> None: ...
 
+    def run_eagerly(self, path: str, eager: bool = True) -> None: ...
+
     def module_paths(self) -> tuple[str, ...]: ...
 
 
@@ -263,6 +265,17 @@ class Console(LookCommands):
         word = arg.strip() or "zeros"
         kind = word if word in ("zeros", "identity") else "value"
         self._ladder.skip_op(kind, "" if kind == word else word)
+
+    def do_eager(self, arg: str) -> None:
+        """eager MODULE [off]: run a compiled module eagerly from its next call on, so that its ops are seen;
+        `off`: as it was compiled again."""
+        words = arg.split()
+        if not words or words[1:] not in ([], ["off"]):
+            raise BadInputError("Say which compiled module, as 'eager unet' or 'eager unet off'.")
+        self._ladder.run_eagerly(words[0], len(words) == 1)
+        self.message(
+            f"{words[0]} runs {'eagerly' if len(words) == 1 else 'as it was compiled'} from its next call on."
+        )
 
     def do_here(self, arg: str) -> None:
         """here: the place on the ladder."""

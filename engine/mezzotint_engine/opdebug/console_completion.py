@@ -16,23 +16,24 @@ MAX_WORDS = 200
 
 COMMANDS: tuple[str, ...] = (
     *("op", "mod", "out", "phase", "iter", "back", "goto", "here", "restart"),
-    *("tensors", "stats", "watch", "skip"),
+    *("tensors", "stats", "watch", "skip", "eager"),
     *("next", "step", "return", "until", "continue", "quit", "help"),
     *("break", "tbreak", "clear", "condition", "ignore", "enable", "disable"),
     *("where", "up", "down", "list", "longlist", "args", "source", "retval"),
     *("p", "pp", "display", "undisplay", "whatis", "interact"),
 )
 
-HELP = """The ladder:   op [N]  mod [into]  out  phase [N]  iter [N]  back [N]  goto NUMBER|MODULE  here
-restart
+HELP = """The ladder:   op [N]  mod [into]  out  phase [N]  iter [N]  back [N]  goto NUMBER|MODULE
+              here  restart  eager MODULE [off]
 Tensors:      tensors  p EXPR  stats NAME  out = EXPR  skip [zeros|identity|EXPR]  watch EXPR [@ CONDITIONS]
 Breakpoints:  b CONDITIONS  tbreak  cl  condition  ignore  enable  disable
 Python lines: n(ext)  s(tep)  r(eturn)  unt(il)   c(ontinue)  q(uit)
-Frames:       w(here)  u(p)  d(own)  l(ist)  ll  a(rgs)  rv  pp  whatis  source  display  undisplay  interact
-!STATEMENT
+Frames:       w(here)  u(p)  d(own)  l(ist)  ll  a(rgs)  rv  pp  whatis  source  display  undisplay
+Python:       interact  !STATEMENT
 help COMMAND says more. An empty line repeats the last command."""
 
 _PLACES = frozenset({"b", "break", "tbreak"})
+_MODULES = frozenset({"goto", "eager"})
 _NUMBERED = frozenset({"cl", "clear", "condition", "ignore", "enable", "disable"})
 _BORDERS = " ([{,=!+-*/%@<>:&|^~"
 
@@ -46,7 +47,7 @@ def completions(
     """
     head = line[:cursor]
     command = head.split()[0] if head.split() and not python else ""
-    borders = " ," if command in _PLACES or command == "goto" else _BORDERS
+    borders = " ," if command in _PLACES | _MODULES else _BORDERS
     start = max((head.rfind(mark) for mark in borders), default=-1) + 1
     word = head[start:]
     is_first = not head[:start].strip()
@@ -57,9 +58,9 @@ def completions(
         return tuple(sorted(name for name in COMMANDS if name.startswith(word))), start
     elif command in _NUMBERED and not head[:start].strip().removeprefix(command):
         return tuple(str(number) for number in numbers if str(number).startswith(word)), start
-    elif command in _PLACES or command == "goto":
+    elif command in _PLACES | _MODULES:
         words |= {path for path in modules if path.startswith(word)}
-        if command != "goto" and word:
+        if command in _PLACES and word:
             words |= {name for name in _op_names() if name.startswith(word)}
         if not word:
             return tuple(sorted(words)[:MAX_WORDS]), start

@@ -25,12 +25,12 @@ from torch.utils._python_dispatch import _disable_current_modes
 from mezzotint_engine.opdebug.border_hooks import BorderHooks
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
+from mezzotint_engine.opdebug.compiled_regions import CompiledRegions
 from mezzotint_engine.opdebug.console import Console
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate
 from mezzotint_engine.opdebug.host_protocol import DebugHost
 from mezzotint_engine.opdebug.ladder import Ladder, place_text
 from mezzotint_engine.opdebug.look_back import LookBack, Rerun
-from mezzotint_engine.opdebug.module_facts import is_compiled
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
 from mezzotint_engine.opdebug.run_stops import RunStops
@@ -70,6 +70,7 @@ class DebugSession:
         self.ladder = Ladder(self._moved, self._picture_begins)
         self.travel = TimeTravel(self)
         self.modules = ModuleStack({})
+        self.regions = CompiledRegions(self.modules)
         self.console = Console(self)
         self.standing: Standstill | None = None
         self.touched = False
@@ -117,6 +118,7 @@ class DebugSession:
         if self._models != dict(models):
             self._models = dict(models)
             self.modules = ModuleStack(self._models)
+            self.regions = CompiledRegions(self.modules)
         self.travel.attach(self._models)
 
     def begin_again(self) -> None:
@@ -213,6 +215,13 @@ class DebugSession:
         if self.standing is not None:
             self.standing.skip(msgspec.convert({"type": "SkipOp", "kind": kind, "value": value}, dm.SkipOp))
 
+    def run_eagerly(self, path: str, eager: bool = True) -> None:
+        """A compiled module, from its next call on, or as it was compiled again. Raises BadInputError."""
+        if self.plan is None:
+            raise BadInputError("The debugger is not attached; stop the run first.")
+        self.regions.run_eagerly(path, eager)
+        self.edited(self.op_count, f"{path} is run {'eagerly' if eager else 'as it was compiled'}")
+
     def module_paths(self) -> tuple[str, ...]:
         return tuple(info.path for info, _ in self.modules.known())
 
@@ -270,18 +279,22 @@ class DebugSession:
             self._capture = OpCapture(self, self.modules)
             self._moved_to(self.ladder.mark())
             self.travel.keep(self._capture)
+        self.regions.attach()
         self._refresh()
         self.host.report(dm.Armed(trace=str(self.trace), note=self._note_on_compiled()))
 
     def _note_on_compiled(self) -> str:
-        compiled = [info.path for info, module in self.modules.known() if is_compiled(module)]
-        if not compiled:
+        if not self.regions.paths:
             return ""
-        names = ", ".join(compiled[:5])
-        return f"{names} is compiled and so is seen at its borders only, unless it is run eagerly."
+        names = ", ".join(self.regions.paths[:5])
+        return (
+            f"{names} is compiled and so is seen at its borders only, unless it is run eagerly "
+            f"('eager {self.regions.paths[0]}' in the console)."
+        )
 
     def _take_off(self) -> None:
         self._border_hooks.detach()
+        self.regions.detach()
         self.travel.detach()
         self._leave_mode()
         self.flush()
@@ -319,7 +332,7 @@ class DebugSession:
                 self._enter_mode(capture)
         else:
             self._leave_mode()
-            self._border_hooks.attach(self.modules, self.book.module_borders)
+            self._border_hooks.attach(self.modules, self.book.module_borders, self.regions.is_inside)
 
     def _enter_mode(self, capture: OpCapture) -> None:
         self.modules.attach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
@@ -13,12 +14,12 @@ from mezzotint_sdk.debug_records import ModuleNode
 __all__ = ["is_compiled", "module_nodes"]
 
 
-def module_nodes(stack: ModuleStack) -> tuple[ModuleNode, ...]:
-    """Parents before children."""
-    return tuple(_node(info.path, module) for info, module in stack.known())
+def module_nodes(stack: ModuleStack, eager: Collection[str] = ()) -> tuple[ModuleNode, ...]:
+    """Parents before children. `eager`: paths of compiled modules that are run eagerly now."""
+    return tuple(_node(info.path, module, info.path in eager) for info, module in stack.known())
 
 
-def _node(path: str, module: nn.Module) -> ModuleNode:
+def _node(path: str, module: nn.Module, eager: bool) -> ModuleNode:
     parameters = list(module.parameters())
     first = parameters[0] if parameters else None
     file, line = _place_of_forward(type(module))
@@ -31,6 +32,7 @@ def _node(path: str, module: nn.Module) -> ModuleNode:
         device=str(first.device) if first is not None else "",
         training=module.training,
         compiled=is_compiled(module),
+        eager=eager,
         file=file,
         line=line,
     )

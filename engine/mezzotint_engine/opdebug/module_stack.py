@@ -1,7 +1,7 @@
 """Which module is running, on each thread: kept by hooks that exist only while the debugger is attached.
 
 Global hooks of `torch.nn` see every module that is called, also those that were made on the fly. A module
-that was compiled before runs without them: its insides are not seen, its border is.
+that was compiled runs without them (see `compiled_regions`): its insides are not seen, its border is.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import itertools
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 from torch import nn
+from torch.compiler import is_compiling
 from torch.nn.modules import module as nn_module
 
 __all__ = ["Border", "ModuleInfo", "ModuleStack"]
@@ -52,6 +54,8 @@ class ModuleStack:
         self._alive: list[nn.Module] = []
         self._threads = _Threads()
         self._handles: list[Any] = []
+        self._hooks: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+        self._entered: nn.Module | None = None
         self.watched = False
         self.on_enter: Border | None = None
         self.on_exit: Border | None = None
@@ -97,12 +101,21 @@ class ModuleStack:
 
     # --- hooks
 
+    @property
+    def is_attached(self) -> bool:
+        return self._hooks is not None
+
     def attach(self) -> None:
-        if self._handles:
+        if self._hooks is not None:
             return
         threads, infos, know = self._threads, self.infos, self._know
 
         def before(module: nn.Module, inputs: tuple[Any, ...]) -> Any:
+            if is_compiling():  # of a function that calls modules: not to be compiled into it
+                return None
+            if module is self._entered:
+                self._entered = None
+                return None
             info = infos.get(id(module))
             stack = threads.stack
             if info is None:
@@ -120,6 +133,8 @@ class ModuleStack:
             return None
 
         def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+            if is_compiling():
+                return None
             stack = threads.stack
             info = infos.get(id(module))
             # attached in the middle of a forward, the stack lacks those that were entered before
@@ -136,10 +151,8 @@ class ModuleStack:
                 stack.pop()
             return replaced
 
-        self._handles = [
-            nn_module.register_module_forward_pre_hook(before),
-            nn_module.register_module_forward_hook(after, always_call=True),
-        ]
+        self._hooks = before, after
+        self._register()
 
         # torch warns of hooks being called twice for a compiled module, for it and for what it wraps: the
         # tree has it under both names
@@ -148,7 +161,64 @@ class ModuleStack:
     def detach(self) -> None:
         for one in [one for one in warnings.filters if getattr(one[1], "pattern", "") == _TWICE]:
             cast("list[Any]", warnings.filters).remove(one)
+        self._remove()
+        self._hooks = None
+        self._threads.stack.clear()
+
+    def _register(self) -> None:
+        assert self._hooks is not None
+        before, after = self._hooks
+        self._handles = [
+            nn_module.register_module_forward_pre_hook(before),
+            nn_module.register_module_forward_hook(after, always_call=True),
+        ]
+
+    def _remove(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
-        self._threads.stack.clear()
+
+    # --- compiled modules: the hooks are kept out of them
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Without the hooks, in every thread. They are not put back if they were detached meanwhile."""
+        attached, hooks = bool(self._handles), self._hooks
+        self._remove()
+        try:
+            yield
+        finally:
+            if attached and self._hooks is hooks and not self._handles:
+                self._register()
+
+    def entering(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """A compiled module is about to be called: what a hook would do. The arguments to call it with."""
+        if self._hooks is not None:
+            new = self._hooks[0](module, args)
+            return args if new is None else tuple(new)
+        if self.watched and self.on_enter is not None:
+            info = self._know(module, "")
+            new = self.on_enter(info, info.path.count(".") + 1, (args, kwargs), None)
+            if new is not None:
+                kwargs.update(new[1])
+                return tuple(new[0])
+        return args
+
+    def leaving(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        """It has been called, or has failed (`output` is None). What it is to give."""
+        replaced = None
+        if self._hooks is not None:
+            replaced = self._hooks[1](module, args, output)
+        elif self.watched and self.on_exit is not None:
+            info = self._know(module, "")
+            replaced = self.on_exit(info, info.path.count(".") + 1, (args, kwargs), output)
+        return output if replaced is None else replaced
+
+    @contextmanager
+    def entered_already(self, module: nn.Module) -> Iterator[None]:
+        """The next call of this module is the one whose entry was told of already."""
+        self._entered = module if self._hooks is not None else None
+        try:
+            yield
+        finally:
+            self._entered = None

@@ -156,6 +156,9 @@ class TalkingThread:
     def skip_op(self, kind: str, value: str) -> None:
         self.skipped.append((kind, value))
 
+    def run_eagerly(self, path: str, eager: bool = True) -> None:
+        raise BadInputError(f"{path} is not compiled.")
+
     def module_paths(self) -> tuple[str, ...]:
         return self.modules
 

@@ -87,7 +87,8 @@ class DivergencePanel(QWidget):
         self.tolerance.setFixedWidth(TOLERANCE_PX)
         self.tolerance.textChanged.connect(lambda _text: self._on_picked())
         self.tolerance.returnPressed.connect(self.compare)
-        self.verdict = text_label("", "heading", self, wraps=True)
+        self.verdict = ElidedLabel("", "heading", self)
+        self.place = ElidedLabel("", "muted", self, Qt.TextElideMode.ElideMiddle)
         self.explanation = ElidedLabel("", "", self)
         self.details = ElidedLabel("", "small", self)
         self.rows = DivergenceModel()
@@ -103,6 +104,7 @@ class DivergencePanel(QWidget):
         )
         self._lay_out()
         self.set_mode("run")
+        self.setup.values.toggled.connect(lambda _on: self._show_tolerance())
         self.maker.made.connect(self._on_made)
         self.maker.failed.connect(self._on_not_made)
         self.setup.failed.connect(self._on_not_made)
@@ -174,6 +176,7 @@ class DivergencePanel(QWidget):
         words.setContentsMargins(SPACING, 0, SPACING, 0)
         words.setSpacing(2)
         words.addWidget(self.verdict)
+        words.addWidget(self.place)
         words.addWidget(self.explanation)
         chips = FlowLayout()
         for chip in self.findings:
@@ -182,7 +185,7 @@ class DivergencePanel(QWidget):
         leading = QHBoxLayout()
         leading.setSpacing(SPACING // 2)
         leading.addWidget(self.details, 1)
-        leading.addWidget(text_label("Jump:", "small", self))
+        leading.addWidget(text_label("Show in:", "small", self))
         leading.addWidget(self.in_first)
         leading.addWidget(self.in_second)
         words.addLayout(leading)
@@ -245,6 +248,7 @@ class DivergencePanel(QWidget):
         for part in (self.setup, self.setup.told, self.setup.values):
             part.setVisible(mode == "run")
         self._traces.setVisible(mode == "traces")
+        self._show_tolerance()
         if self.comparison is None:
             self._say(*WORDS[mode])
 
@@ -269,12 +273,19 @@ class DivergencePanel(QWidget):
         """None is that of each dtype, NaN what can't be understood."""
         text = self.tolerance.text().strip()
         if not text:
-            return None
+            return 0.0 if self._is_to_the_bit() else None
         try:
             given = float(text)
         except ValueError:
             return math.nan
         return given if 0 <= given < math.inf else math.nan
+
+    def _is_to_the_bit(self) -> bool:
+        return self.setup.values.isChecked() and not self.setup.isHidden()
+
+    def _show_tolerance(self) -> None:
+        """What an empty field means."""
+        self.tolerance.setPlaceholderText("0" if self._is_to_the_bit() else "by dtype")
 
     # --- making both -------------------------------------------------------------------------------------
 
@@ -319,8 +330,10 @@ class DivergencePanel(QWidget):
     def _show(self, found: Comparison) -> None:
         self.comparison = found
         self.verdict.setText(found.verdict)
-        self.explanation.setText(found.explanation)
-        self.explanation.setVisible(bool(found.explanation))
+        self.verdict.setToolTip(found.sentence)
+        for label, text in ((self.place, found.place), (self.explanation, found.explanation)):
+            label.setText(text)
+            label.setVisible(bool(text))
         self.details.setText(found.details)
         for place, chip in enumerate(self.findings):
             chip.setVisible(place < len(found.findings))

@@ -22,6 +22,7 @@ FLOOR = 1e-12  # below it, and where there is no difference, a point lies on the
 MOST_POINTS = 4000
 STRETCHES = 100  # whose medians the trend connects
 LEAST_FOR_TREND = 5 * STRETCHES  # ops
+ALMOST_NONE = 0.02  # of the errors lie below what is seen at first
 FAINT = 0.45  # of the single ops, behind the trend
 AXIS_PX = 56
 
@@ -105,7 +106,8 @@ class GrowthPlot(QWidget):
             finite = self._y[np.isfinite(self._y)]
             largest = max(float(finite.max(initial=FLOOR)), FLOOR * 10, self._tolerance)
             top = math.log10(largest) + 0.5
-            least = float(finite[finite > 0].min(initial=1.0))
+            unequal = finite[finite > 0]
+            least = float(np.quantile(unequal, ALMOST_NONE)) if len(unequal) else 1.0
             self.box.setYRange(max(math.log10(FLOOR), math.log10(least) - 0.5), top, padding=0)
 
     def point_at(self, x: float) -> None:

@@ -15,7 +15,7 @@ from mezzotint_app.opdebug.op_columns import op_text
 from mezzotint_sdk.divergence import Divergence, compare_traces
 from mezzotint_sdk.errors import MezzotintError
 from mezzotint_sdk.trace_reader import TraceReader
-from mezzotint_sdk.trace_records import OpFlags
+from mezzotint_sdk.trace_records import OpFlags, OpSite
 
 __all__ = ["Comparison", "Finding", "compare_files"]
 
@@ -38,8 +38,10 @@ class Comparison:
 
     first: str
     second: str
-    verdict: str
+    verdict: str  # in one line
+    place: str  # of the op that it names: module, file and line
     explanation: str
+    sentence: str  # all of it
     findings: tuple[Finding, ...]
     details: str
     rows: tuple[AlignedRow, ...]
@@ -79,8 +81,10 @@ def _compared(
     return Comparison(
         first=first,
         second=second,
-        verdict=found.headline,
+        verdict=_headline(found, left),
+        place=_place(left.op(first_op).site) if first_op >= 0 else "",
         explanation=found.explanation or found.course,
+        sentence=found.sentence,
         findings=tuple(_findings(found, left)),
         details=_details(found),
         rows=tuple(_rows(found, left, right)),
@@ -89,6 +93,20 @@ def _compared(
         first_op=first_op,
         tolerance=found.tolerance,
     )
+
+
+def _headline(found: Divergence, left: TraceReader) -> str:
+    """Short enough for a narrow panel."""
+    if found.first < 0:
+        return found.headline
+    number = int(found.pairs[found.first, 0])
+    title = "First over the tolerance" if found.tolerance else "First difference"
+    return f"{title}: op {number:,}, {op_text(left.op(number).site.op)}"
+
+
+def _place(site: OpSite) -> str:
+    line = f"{Path(site.file).name}:{site.line}" if site.file else ""
+    return ", ".join(part for part in (site.module, line) if part)
 
 
 def _details(found: Divergence) -> str:

@@ -78,7 +78,8 @@ def test_a_tolerance_of_the_users_own(qtbot: Any, panel: DivergencePanel, tmp_pa
     assert panel.rows.row_at(panel.rows.first_bad()).state == "begins"  # type: ignore[union-attr]
     panel.tolerance.setText("0")
     compare(qtbot, panel, paths)
-    assert f"The first difference is op {CULPRIT}" in panel.verdict.text()
+    assert f"First difference: op {CULPRIT}" in panel.verdict.text()
+    assert f"The first difference is op {CULPRIT}" in panel.verdict.toolTip()
     panel.tolerance.setText("1e-3")
     compare(qtbot, panel, paths)
     assert f"op {CULPRIT}" in panel.verdict.text()
@@ -187,6 +188,25 @@ def test_one_button_makes_both_runs_and_opens_the_comparison(
     assert f"op {CULPRIT}" in panel.verdict.text()
     assert panel.setup.button.isVisible()
     assert [ask.specs[0].dtype for ask in client.calls_of(m.SubmitJobs)] == ["auto", "bfloat16"]
+
+
+def test_to_the_bit_keeps_values_and_forgives_nothing(
+    qtbot: Any, panel: DivergencePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    ready(client, app_state)
+    panel.setup.values.click()
+    assert panel.tolerance.placeholderText() == "0"
+    QTest.mouseClick(panel.setup.button, Qt.MouseButton.LeftButton)
+    plan = client.last_call(m.SubmitJobs).debug
+    assert plan is not None
+    assert plan.keep_ops == "*"
+    for run_id, factor in (("r1", 1.0), ("r2", 1.00001)):
+        written(app_state, run_id, factor)
+        client.emit_event(m.RunChanged(run=run_record(run_id, "finished")))
+    qtbot.waitUntil(lambda: panel.comparison is not None)
+    assert panel.verdict.text().startswith(f"First difference: op {CULPRIT}")
+    QTest.mouseClick(panel.mode.button("traces"), Qt.MouseButton.LeftButton)
+    assert panel.tolerance.placeholderText() == "by dtype"
 
 
 def test_cancel_leaves_the_choice_as_it_was(

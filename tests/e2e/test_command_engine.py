@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mezzotint_app.client.engine_process import engine_is_alive, find_engine, wait_until_ended
+from mezzotint_app.client.start_lock import StartLock
 from mezzotint_sdk.home import Home
 from tests.e2e.command_line import COMMAND, CommandLine
 from tests.e2e.live_engine import processes_below, wait_gone
@@ -97,6 +100,29 @@ def test_an_engine_that_cant_start_says_why_in_one_line(mezzotint: CommandLine, 
     assert ended.status in (3, 6), ended.out + ended.err
     assert len(ended.error_line) < 400
     assert ended.json["code"] in ("engine", "storage")
+
+
+def catches_sigterm(process: subprocess.Popen[str]) -> bool:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (caught,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_sigterm_before_there_is_a_run_leaves_its_line(mezzotint: CommandLine, home: Home) -> None:
+    with StartLock(home, 5.0, threading.Event()):  # the command waits for it, and has no engine meanwhile
+        process = mezzotint.start("generate", "emoji-64", "--prompt", "too late", "--json")
+        deadline = time.monotonic() + 30.0
+        while not catches_sigterm(process):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        ended = mezzotint.end(process)
+    assert ended.status == 143, ended.err
+    facts = {"run_id": "", "state": "cancelled", "seconds": 0.0, "files": [], "code": "cancelled"}
+    assert facts.items() <= ended.json.items()
+    assert ended.json["message"] in ended.error_line
 
 
 def test_a_home_that_is_no_folder(mezzotint: CommandLine, home: Home) -> None:

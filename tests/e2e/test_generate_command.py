@@ -250,6 +250,8 @@ def test_bad_input_is_one_sentence_and_status_2(
     assert ended.status == status, ended.out + ended.err
     assert says in ended.error_line
     assert ended.json["code"] in ("bad_input", "not_found")
+    facts = {"run_id": "", "state": "failed", "seconds": 0.0, "files": []}
+    assert facts.items() <= ended.json.items(), "no run came to be, so none took time"
     assert says in ended.json["message"]
 
 

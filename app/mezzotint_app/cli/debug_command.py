@@ -57,7 +57,8 @@ def _debug(arguments: Namespace, outcome: Outcome, interrupts: PromptInterrupts)
         spec = options.spec(access, choose_model(access, arguments.model))
         outcome.seed = spec.seed
         with interrupts:
-            (outcome.run_id,) = access.call(m.SubmitJobs(specs=(spec,), debug=plan)).run_ids
+            (run_id,) = access.call(m.SubmitJobs(specs=(spec,), debug=plan)).run_ids
+            outcome.take_run(run_id)
             talk = DebugConversation(outcome.run_id, plan, tuple(arguments.breaks), access, feed, interrupts)
             try:
                 outcome.take_end(talk.talk())

@@ -101,7 +101,8 @@ def _make_both(
                 outcome.run_id, outcome.state = "", "failed"
                 with make_display(quiet=quiet) as display:
                     ask = m.SubmitJobs(specs=(one,), debug=comparison.plan)
-                    (outcome.run_id,) = access.call(ask).run_ids
+                    (run_id,) = access.call(ask).run_ids
+                    outcome.take_run(run_id)
                     outcome.take_end(follower.follow(outcome.run_id, access, interrupts, display.show))
                 if outcome.state != "finished":
                     return False

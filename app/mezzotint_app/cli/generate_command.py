@@ -38,7 +38,8 @@ def _generate(arguments: Namespace, outcome: Outcome, interrupts: Interrupts) ->
         spec = options.spec(access, model)
         outcome.seed = spec.seed
         with interrupts, display:
-            (outcome.run_id,) = access.call(m.SubmitJobs(specs=(spec,))).run_ids
+            (run_id,) = access.call(m.SubmitJobs(specs=(spec,))).run_ids
+            outcome.take_run(run_id)
             record = follower.follow(outcome.run_id, access, interrupts, display.show)
         outcome.take_end(record)
         found: m.RunFound = access.call(m.GetRun(run_id=outcome.run_id))

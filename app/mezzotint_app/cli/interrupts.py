@@ -1,12 +1,32 @@
-"""Ctrl-C while a run goes on: counted here, acted on by who waits for the run."""
+"""Ctrl-C and SIGTERM: raised while there is no run; counted while one goes on, for who waits for it."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["Interrupts"]
+__all__ = ["Interrupts", "TerminatedError", "raised_at_sigterm"]
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM, where Ctrl-C raises KeyboardInterrupt."""
+
+
+@contextmanager
+def raised_at_sigterm() -> Iterator[None]:
+    """So that a command that is told to end can say so, and let go of the engine that it started."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Interrupts:

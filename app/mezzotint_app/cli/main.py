@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+MAKE_RUNS = ("generate", "debug")
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns its exit status."""
@@ -40,7 +42,8 @@ def _run(arguments: Sequence[str]) -> int:
     except UsageError as error:
         _say_error(str(error))
         if "--json" in arguments:
-            _print_failure("bad_input", str(error))
+            command = next((word for word in arguments if not word.startswith("-")), "")
+            _print_failure("bad_input", str(error), command)
         return exit_status.BAD_INPUT
     except SystemExit as end:  # argparse's way out of --help and --version
         return int(end.code or 0)
@@ -50,14 +53,19 @@ def _run(arguments: Sequence[str]) -> int:
 def _run_command(parsed: Namespace) -> int:
     from importlib import import_module
 
-    from mezzotint_sdk.errors import MezzotintError
+    from mezzotint_app.cli.interrupts import TerminatedError, raised_at_sigterm
+    from mezzotint_sdk.errors import CancelledRunError, MezzotintError
 
     error: MezzotintError
     try:
-        command = import_module(f"mezzotint_app.cli.{parsed.handler}")
-        return int(command.run(parsed))
+        with raised_at_sigterm():
+            command = import_module(f"mezzotint_app.cli.{parsed.handler}")
+            return int(command.run(parsed))
     except MezzotintError as known:
         error = known
+    except TerminatedError:
+        _end_with(CancelledRunError("Ended by SIGTERM."), parsed)
+        return exit_status.TERMINATED
     except (BrokenPipeError, KeyboardInterrupt):
         raise
     except ModuleNotFoundError as missing:
@@ -72,7 +80,7 @@ def _run_command(parsed: Namespace) -> int:
 def _end_with(error: MezzotintError, parsed: Namespace) -> int:
     _say_error(error.message, error.detail if parsed.verbose else "")
     if parsed.json:
-        _print_failure(error.code, error.message)
+        _print_failure(error.code, error.message, parsed.command)
     return exit_status.status_of_error(error.code)
 
 
@@ -83,7 +91,11 @@ def _say_error(message: str, detail: str = "") -> None:
         print(detail, file=sys.stderr)
 
 
-def _print_failure(code: str, message: str) -> None:
+def _print_failure(code: str, message: str, command: str) -> None:
     import json
 
-    print(json.dumps({"code": code, "message": message}))
+    facts: dict[str, object] = {}
+    if command in MAKE_RUNS:  # a script may count on these, also where no run came to be
+        state = "cancelled" if code == "cancelled" else "failed"
+        facts = {"run_id": "", "state": state, "seconds": 0.0, "seed": None, "files": []}
+    print(json.dumps({**facts, "code": code, "message": message}))

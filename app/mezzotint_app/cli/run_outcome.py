@@ -12,7 +12,7 @@ from typing import Any
 
 from mezzotint_app.cli import exit_status
 from mezzotint_app.cli.bug_report import as_internal_error
-from mezzotint_app.cli.interrupts import Interrupts
+from mezzotint_app.cli.interrupts import Interrupts, TerminatedError
 from mezzotint_sdk.errors import CancelledRunError, EngineLostError, InternalError, MezzotintError
 from mezzotint_sdk.records import RunRecord
 
@@ -30,6 +30,7 @@ class Outcome:
     files: list[str] = field(default_factory=list)
     error: MezzotintError | None = None
     more: dict[str, Any] = field(default_factory=dict)  # what else the line of JSON says
+    _began: float = field(default_factory=time.monotonic)
 
     def as_json(self) -> str:
         facts: dict[str, Any] = {
@@ -43,6 +44,16 @@ class Outcome:
         if self.error is not None:
             facts |= {"code": self.error.code, "message": self.error.message}
         return json.dumps(facts)
+
+    def take_run(self, run_id: str) -> None:
+        """There is a run now; its time counts from here until its record says it."""
+        self.run_id, self.state, self.seconds = run_id, "failed", 0.0
+        self._began = time.monotonic()
+
+    def count_time(self) -> None:
+        """The time of a run whose end was not told; without a run none is spent."""
+        if self.run_id and not self.seconds:
+            self.seconds = time.monotonic() - self._began
 
     def take_end(self, record: RunRecord) -> None:
         """What the run's last record says. One that is still being stopped counts as cancelled."""
@@ -70,7 +81,6 @@ def run_and_report(
     """Do the work, tell how it ended, whichever way it came, and give the exit status."""
     outcome = Outcome()
     interrupts = interrupts or Interrupts()
-    began = time.monotonic()
     try:
         work(outcome, interrupts)
     except MezzotintError as error:
@@ -81,11 +91,16 @@ def run_and_report(
         raise
     except Exception as bug:  # a script must get its line about the run, whatever fails around it
         outcome.error = as_internal_error(bug)
-    except KeyboardInterrupt:  # before there was a run: from then on interrupts are counted
-        outcome.state = "cancelled"
-        outcome.error = CancelledRunError("Cancelled before there was a run.")
-    outcome.seconds = outcome.seconds or time.monotonic() - began
-    return _report(arguments, outcome, interrupts)
+    except KeyboardInterrupt as end:  # not while a run goes on: then interrupts are counted
+        interrupts.was_terminated = interrupts.was_terminated or isinstance(end, TerminatedError)
+        if outcome.run_id:
+            outcome.error = CancelledRunError("Ended after the run, before all was told; the run is kept.")
+        else:
+            outcome.state = "cancelled"
+            outcome.error = CancelledRunError("Cancelled before there was a run.")
+    outcome.count_time()
+    with interrupts:  # what is told now is told to its end
+        return _report(arguments, outcome, interrupts)
 
 
 def _report(arguments: Namespace, outcome: Outcome, interrupts: Interrupts) -> int:
@@ -102,7 +117,7 @@ def _report(arguments: Namespace, outcome: Outcome, interrupts: Interrupts) -> i
             print(error.detail, file=sys.stderr)
     if arguments.json:
         print(outcome.as_json())
-    if outcome.state == "cancelled":
+    if outcome.state == "cancelled" or isinstance(error, CancelledRunError):
         return exit_status.TERMINATED if interrupts.was_terminated else exit_status.INTERRUPTED
     if error is not None:
         return exit_status.status_of_error(error.code)

@@ -5,6 +5,7 @@ Readiness is what the engine's file says (and the handshake after it), never pri
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -37,6 +38,7 @@ CLOCK_SLACK_S = (
     5.0  # between a process's start and the time its file names, on clocks that were set meanwhile
 )
 KEPT_LINES = 30
+NO_STORAGE = 6  # exit status of an engine whose data folder is full or can't be written
 ALREADY_RUNNING = 3  # exit status of an engine whose home has one; that one may be about to write its file
 PATIENCE_S = 10.0
 
@@ -102,7 +104,8 @@ def start_engine(home: Home, *, linger_s: float, stop: threading.Event) -> Engin
                 **_detached(),
             )
     except OSError as error:
-        raise EngineError(f"The engine could not be started: {error.strerror or error}.") from error
+        kind = StorageError if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else EngineError
+        raise kind(f"The engine could not be started: {error.strerror or error}.") from error
     _started.append(process)
     return _wait_ready(home, process, log, stop)
 
@@ -206,5 +209,8 @@ def _start_failure(status: int, log: Path) -> MezzotintError:
     detail = _end_of(log)
     said = detail.splitlines()[-1].removeprefix("mezzotint-engine: ").strip() if detail else ""
     how = f"it was ended by signal {-status}" if status < 0 else f"it ended with status {status}"
+    if status == NO_STORAGE:  # and could not write why
+        how = f"there is no room in {log.parent}, or it can't be written; free some space and try again"
     reason = said.rstrip(".") or how
-    return EngineError(f"The engine could not be started: {reason}.", detail)
+    kind = StorageError if status == NO_STORAGE else EngineError
+    return kind(f"The engine could not be started: {reason}.", detail)

@@ -28,7 +28,7 @@ from mezzotint_engine.server.storage_watch import StorageWatch
 from mezzotint_engine.server.transport import Transport
 from mezzotint_engine.server.worker_pool import WorkerPool
 from mezzotint_sdk.endpoint import EngineFile, write_engine_file
-from mezzotint_sdk.errors import EngineError, MezzotintError, StorageError
+from mezzotint_sdk.errors import MezzotintError, StorageError
 from mezzotint_sdk.messages import PROTOCOL_VERSION, EngineStopping, Logged, ServerChanged
 from mezzotint_sdk.records import LogRecord
 from mezzotint_sdk.version import __version__
@@ -76,7 +76,7 @@ class EngineServer:
                     raise PermissionError(f"{home.runtime} belongs to another user")
                 os.listdir(home.root)
             except OSError as second:
-                raise EngineError(
+                raise StorageError(
                     f"The data folder {home.root} can't be used: {second.strerror or second}."
                 ) from error
 
@@ -191,7 +191,7 @@ class EngineServer:
                 ),
             )
         except OSError as error:
-            raise EngineError(
+            raise StorageError(
                 f"{self._options.home.runtime} can't be written: {error.strerror or error}."
             ) from error
 

@@ -82,6 +82,14 @@ def test_what_the_engine_says_at_its_end_is_the_reason(
     assert "long story" in (home.logs / "engine-start.log").read_text()
 
 
+def test_an_engine_without_room_for_its_data_is_told_apart(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch, "import sys\nprint('The data folder is full.')\nsys.exit(6)\n")
+    with pytest.raises(StorageError, match=r"could not be started: The data folder is full\."):
+        start_engine(home, linger_s=1.0, stop=threading.Event())
+
+
 def test_an_engine_that_dies_without_a_word(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -47,6 +48,17 @@ def fill(home: Path) -> Path:
             except OSError:
                 continue
     return filler
+
+
+def test_an_engine_that_has_no_room_to_begin_says_so_with_its_status(small_home: Path) -> None:
+    fill(small_home)
+    # With a run-time folder elsewhere it serves what is there, for reading.
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(small_home)}
+    command = [sys.executable, "-m", "mezzotint_engine", "--home", str(small_home)]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 6, ended.stderr
+    (line,) = ended.stderr.strip().splitlines()
+    assert re.search(r"full|can't be written", line)
 
 
 def until_writable(client: WireClient, writable: bool) -> m.ServerChanged:
@@ -180,7 +192,7 @@ def test_a_home_that_can_not_be_one_is_said_in_one_line(tmp_path: Path, kind: st
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
+    assert done.returncode == 6
     assert done.stderr.count("\n") == 1
     assert str(home) in done.stderr
 
@@ -197,7 +209,7 @@ def test_a_database_that_can_not_be_used_is_left_alone(mezzotint_home: Path, dam
     before = database.read_bytes()
     engine = Engine(mezzotint_home)
     output = engine.process.communicate(timeout=60)[0]
-    assert engine.process.returncode == 1
+    assert engine.process.returncode == 6
     assert output.count("\n") == 1
     assert ("damaged" if damage == "garbage" else "newer Mezzotint") in output
     assert database.read_bytes() == before

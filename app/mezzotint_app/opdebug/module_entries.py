@@ -27,6 +27,7 @@ class ModuleEntry:
     dtype: str = ""
     device: str = ""
     is_compiled: bool = False
+    is_eager: bool = False  # though it is compiled
     file: str = ""
     line: int = 0
     total: ModuleTotal = field(default_factory=lambda: NO_TOTAL)
@@ -38,6 +39,7 @@ class ModuleEntry:
         """What is said of the module now; its place in the tree stays."""
         self.class_name, self.parameters, self.nbytes = newer.class_name, newer.parameters, newer.nbytes
         self.dtype, self.device, self.is_compiled = newer.dtype, newer.device, newer.is_compiled
+        self.is_eager = newer.is_eager
         self.file, self.line, self.total = newer.file, newer.line, newer.total
 
 
@@ -63,6 +65,7 @@ def module_entries(
         made = entry(node.path)
         made.class_name, made.parameters, made.nbytes = node.class_name, node.parameters, node.nbytes
         made.dtype, made.device, made.is_compiled = node.dtype, node.device, node.compiled
+        made.is_eager = node.eager
         made.file, made.line = node.file, node.line
     for site in sites:
         made = entry(site.module)

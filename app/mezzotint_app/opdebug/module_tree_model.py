@@ -178,7 +178,13 @@ def _text(made: ModuleEntry, key: str) -> str:
         case "name":
             return made.name
         case "class_name":
-            return f"{made.class_name} (compiled)" if made.is_compiled else made.class_name
+            if not made.is_compiled:
+                return made.class_name
+            return (
+                f"{made.class_name} (compiled, run eagerly)"
+                if made.is_eager
+                else f"{made.class_name} (compiled)"
+            )
         case "parameters":
             return count_text(made.parameters) if made.parameters else ""
         case "ops":

@@ -67,6 +67,7 @@ class ModuleTreePanel(QWidget):
         self._pacer.due.connect(self._want)
         self._debug.stop_changed.connect(self._on_stop)
         self._debug.selection_changed.connect(self._on_selection)
+        self._debug.modules_changed.connect(self._ask_modules)
         self._trace.opened.connect(self._on_opened)
         self._trace.module_wanted.connect(self.lead_to)
         self._totals.outdated.connect(self._pacer.request)
@@ -89,11 +90,14 @@ class ModuleTreePanel(QWidget):
         stop = self._debug.stop if not self._trace.is_file else None
         self.view.tree.set_current(stop.place.module if stop is not None else "")
         if stop is not None and self._nodes_of != self._debug.run_id:
-            run_id = self._nodes_of = self._debug.run_id
-            self._debug.ask(ListModules(), lambda reply: self._on_modules(run_id, reply))
+            self._ask_modules()
         self._show()
         if stop is not None:
             self.view.lead_to(stop.place.module)
+
+    def _ask_modules(self) -> None:
+        run_id = self._nodes_of = self._debug.run_id
+        self._debug.ask(ListModules(), lambda reply: self._on_modules(run_id, reply))
 
     def _on_modules(self, run_id: str, reply: object) -> None:
         if isinstance(reply, Modules) and run_id == self._debug.run_id and not self._trace.is_file:

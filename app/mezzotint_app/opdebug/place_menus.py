@@ -96,6 +96,10 @@ def module_menu(parent: QWidget, state: AppState, made: ModuleEntry) -> QMenu:
     for title, when in (("Stop at its entry", "before"), ("Stop at its exit", "after")):
         stops = lambda when=when: debug.toggle_breakpoint(module=path, when=when)  # noqa: E731
         menu.put("stop", title, stops, is_live and bool(path))
+    if made.is_compiled:
+        menu.addSeparator()
+        title = "Run as it was compiled" if made.is_eager else "Run eagerly, to see its ops"
+        menu.put("bug", title, lambda: debug.run_eagerly(path, not made.is_eager), is_live and debug.armed)
     return menu
 
 

@@ -58,6 +58,7 @@ class DebugState(QObject):
     selection_changed = Signal()  # selected_op or selected_tensor
     level_changed = Signal()
     cursor_changed = Signal()
+    modules_changed = Signal()  # how a module runs
     going_changed = Signal()  # is_going
     view_wanted = Signal(str)  # show the debugger, and this dock of it ("" is none in particular)
 
@@ -221,6 +222,10 @@ class DebugState(QObject):
         """Take the debugger off; a run that stands goes on."""
         self._set_arming("")
         self.ask(m.Disarm())
+
+    def run_eagerly(self, path: str, eager: bool) -> None:
+        """A compiled module, from its next call on; or as it was compiled again."""
+        self.ask(m.RunEagerly(module=path, eager=eager), lambda _reply: self.modules_changed.emit())
 
     # --- breakpoints and watches -----------------------------------------------------------------------
 

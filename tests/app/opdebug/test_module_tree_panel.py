@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -156,3 +157,34 @@ def test_breakpoints_at_a_module(
     next(action for action in menu.actions() if action.text() == "Stop at its entry").trigger()
     point = app_state.debug.breakpoints[-1]
     assert (point.module, point.when) == ("unet.mid_block", "before")
+
+
+def test_a_compiled_module_is_run_eagerly(
+    panel: ModuleTreePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    eager: set[str] = set()
+
+    def replied(call: m.AskDebugger) -> m.DebuggerSaid:
+        if isinstance(call.ask, m.RunEagerly):
+            eager.add(call.ask.module)
+            return m.DebuggerSaid(reply=m.Obeyed())
+        nodes = [msgspec.structs.replace(node, eager=node.path in eager) for node in NODES]
+        return m.DebuggerSaid(reply=m.Modules(modules=tuple(nodes)))
+
+    client.reply(m.AskDebugger, replied)
+    client.emit_event(m.DebuggerReported(run_id="run", report=m.Armed(trace="")))
+    stop_at(client, "unet")
+    path = "unet.mid_block.attentions.0"
+    made = panel.view.tree.entry(path)
+    assert made is not None
+    menu = module_menu(panel, app_state, made)
+    next(action for action in menu.actions() if action.text() == "Run eagerly, to see its ops").trigger()
+    assert eager == {path}
+    shown = panel.view.tree.index_of(path).siblingAtColumn(3).data()
+    assert shown == "Transformer2DModel (compiled, run eagerly)"
+    titles = [action.text() for action in module_menu(panel, app_state, made).actions()]
+    assert titles[-1] == "Run as it was compiled"
+    plain = panel.view.tree.entry("unet")
+    assert plain is not None
+    titles = [action.text() for action in module_menu(panel, app_state, plain).actions()]
+    assert "Run eagerly, to see its ops" not in titles

@@ -48,6 +48,7 @@ class ComparisonSetup(QWidget):
         super().__init__(parent)
         self._state = state
         self._maker = maker
+        self._problem = ""
         self.source = _combo("Settings of", 16)
         self.setting = _combo("Setting to change", 8)
         for name in SETTINGS:
@@ -169,6 +170,11 @@ class ComparisonSetup(QWidget):
                 return [name for one in models if one.path == spec.model.path for name in one.schedulers]
         return []
 
+    def set_problem(self, sentence: str) -> None:
+        """What else stands in the way; "" is nothing."""
+        self._problem = sentence
+        self.refresh()
+
     def _setting(self) -> str:
         return str(self.setting.currentData())
 
@@ -206,6 +212,8 @@ class ComparisonSetup(QWidget):
         engine, setting = self._state.engine, self._setting()
         if not engine.is_connected:
             return engine.sentence
+        if self._problem:
+            return self._problem
         if not self._wanted_value():
             return f"There is no other {TITLES[setting].lower()} here."
         if self._wanted_value() == setting_text(self._spec(), setting):

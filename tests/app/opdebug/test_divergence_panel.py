@@ -50,39 +50,39 @@ def test_the_first_difference_is_named_and_marked(qtbot: Any, panel: DivergenceP
     assert panel.empty.isVisible()
     assert not panel.button.isEnabled(), "there is nothing to compare"
     compare(qtbot, panel, pair(tmp_path))
-    assert f"op {CULPRIT}" in panel.verdict.text()
-    row = panel.rows.row_at(panel.rows.first_bad())
+    assert f"op {CULPRIT}" in panel.answer.verdict.text()
+    row = panel.answer.rows.row_at(panel.answer.rows.first_bad())
     assert row is not None
     assert (row.first, row.second) == (CULPRIT, CULPRIT)
-    assert panel.table.currentIndex().row() == panel.rows.first_bad()
-    states = [panel.rows.row_at(place).state for place in range(panel.rows.rowCount())]  # type: ignore[union-attr]
-    assert states[: panel.rows.first_bad()] == ["same"] * panel.rows.first_bad()
-    assert panel.growth.line.isVisible()
-    assert panel.growth.line.value() == CULPRIT
+    assert panel.answer.table.currentIndex().row() == panel.answer.rows.first_bad()
+    states = [panel.answer.rows.row_at(place).state for place in range(panel.answer.rows.rowCount())]  # type: ignore[union-attr]
+    assert states[: panel.answer.rows.first_bad()] == ["same"] * panel.answer.rows.first_bad()
+    assert panel.answer.growth.line.isVisible()
+    assert panel.answer.growth.line.value() == CULPRIT
 
 
 def test_traces_that_agree_say_so(qtbot: Any, panel: DivergencePanel, tmp_path: Path) -> None:
     compare(qtbot, panel, pair(tmp_path, factor=1.0))
-    assert "agree" in panel.verdict.text()
-    assert panel.rows.first_bad() == -1
-    assert not panel.growth.line.isVisible()
+    assert "agree" in panel.answer.verdict.text()
+    assert panel.answer.rows.first_bad() == -1
+    assert not panel.answer.growth.line.isVisible()
 
 
 def test_a_tolerance_of_the_users_own(qtbot: Any, panel: DivergencePanel, tmp_path: Path) -> None:
     paths = pair(tmp_path, factor=1.05)
     panel.tolerance.setText("0.2")
     compare(qtbot, panel, paths)
-    assert "agree within the tolerance" in panel.verdict.text()
-    assert f"op {CULPRIT} on" in panel.explanation.text()
-    assert panel.growth.tolerance.isVisible()
-    assert panel.rows.row_at(panel.rows.first_bad()).state == "begins"  # type: ignore[union-attr]
+    assert "agree within the tolerance" in panel.answer.verdict.text()
+    assert f"op {CULPRIT} on" in panel.answer.explanation.text()
+    assert panel.answer.growth.tolerance.isVisible()
+    assert panel.answer.rows.row_at(panel.answer.rows.first_bad()).state == "begins"  # type: ignore[union-attr]
     panel.tolerance.setText("0")
     compare(qtbot, panel, paths)
-    assert f"First difference: op {CULPRIT}" in panel.verdict.text()
-    assert f"The first difference is op {CULPRIT}" in panel.verdict.toolTip()
+    assert f"First difference: op {CULPRIT}" in panel.answer.verdict.text()
+    assert f"The first difference is op {CULPRIT}" in panel.answer.verdict.toolTip()
     panel.tolerance.setText("1e-3")
     compare(qtbot, panel, paths)
-    assert f"op {CULPRIT}" in panel.verdict.text()
+    assert f"op {CULPRIT}" in panel.answer.verdict.text()
     panel.tolerance.setText("tiny")
     assert not panel.button.isEnabled()
 
@@ -95,11 +95,11 @@ def test_what_is_only_in_one_is_beside_what_comes_before(
     second._ids = [n for n, site in enumerate(first.sites) if "softmax" not in site.op]
     paths = str(first.steps(0, 1).done()), str(second.steps(0, 1).done())
     compare(qtbot, panel, paths)
-    rows = [panel.rows.row_at(place) for place in range(panel.rows.rowCount())]
+    rows = [panel.answer.rows.row_at(place) for place in range(panel.answer.rows.rowCount())]
     only = [place for place, row in enumerate(rows) if row is not None and row.state == "only"]
     assert [(rows[place].first, rows[place].second) for place in only][:2] == [(7, -1), (15, -1)]  # type: ignore[union-attr]
     assert rows[only[0] - 1].first == 6  # type: ignore[union-attr]
-    assert "5 only in the first" in panel.details.text()
+    assert "5 only in the first" in panel.answer.details.text()
 
 
 def test_a_double_click_shows_the_op_in_its_trace(
@@ -107,13 +107,13 @@ def test_a_double_click_shows_the_op_in_its_trace(
 ) -> None:
     paths = pair(tmp_path)
     compare(qtbot, panel, paths)
-    place = panel.rows.first_bad()
+    place = panel.answer.rows.first_bad()
     with qtbot.waitSignal(app_state.trace.op_wanted) as wanted:
-        panel.table.doubleClicked.emit(panel.rows.index(place, 1))
+        panel.answer.table.doubleClicked.emit(panel.answer.rows.index(place, 1))
     assert wanted.args == [CULPRIT]
     assert app_state.trace.path == paths[1], "the second column is of the second trace"
     with qtbot.waitSignal(app_state.trace.op_wanted):
-        panel.growth.opAsked.emit(3)
+        panel.answer.growth.opAsked.emit(3)
     assert app_state.trace.path == paths[0]
 
 
@@ -185,7 +185,7 @@ def test_one_button_makes_both_runs_and_opens_the_comparison(
         written(app_state, run_id, factor)
         client.emit_event(m.RunChanged(run=run_record(run_id, "finished")))
     qtbot.waitUntil(lambda: panel.comparison is not None)
-    assert f"op {CULPRIT}" in panel.verdict.text()
+    assert f"op {CULPRIT}" in panel.answer.verdict.text()
     assert panel.setup.button.isVisible()
     assert [ask.specs[0].dtype for ask in client.calls_of(m.SubmitJobs)] == ["auto", "bfloat16"]
 
@@ -204,7 +204,7 @@ def test_to_the_bit_keeps_values_and_forgives_nothing(
         written(app_state, run_id, factor)
         client.emit_event(m.RunChanged(run=run_record(run_id, "finished")))
     qtbot.waitUntil(lambda: panel.comparison is not None)
-    assert panel.verdict.text().startswith(f"First difference: op {CULPRIT}")
+    assert panel.answer.verdict.text().startswith(f"First difference: op {CULPRIT}")
     QTest.mouseClick(panel.mode.button("traces"), Qt.MouseButton.LeftButton)
     assert panel.tolerance.placeholderText() == "by dtype"
 
@@ -236,6 +236,9 @@ def test_what_can_not_be_compared_says_why(
     assert panel.setup.told.text() == "The run has this threads already."
     panel.setup.threads.setValue(1)
     assert panel.setup.button.isEnabled()
+    panel.tolerance.setText("tiny")
+    assert not panel.setup.button.isEnabled()
+    assert "tolerance" in panel.setup.told.text()
 
 
 def test_finished_runs_are_offered_beside_the_form(
@@ -265,25 +268,25 @@ def test_each_finding_leads_to_its_op_and_from_there_into_both_traces(
     second = TraceMaker(tmp_path / "b.mzt", statistics=True, scale_from=grown).steps(0, 4).done()
     panel.tolerance.setText("1e-3")
     compare(qtbot, panel, (str(first), str(second)))
-    begins, over, largest = panel.findings
+    begins, over, largest = panel.answer.findings
     assert begins.text().startswith(f"Begins: op {CULPRIT} (1e-05)")
     assert over.text().startswith("Over: op 120")
     assert largest.isVisible()
     QTest.mouseClick(begins, Qt.MouseButton.LeftButton)
-    row = panel.rows.row_at(panel.table.currentIndex().row())
+    row = panel.answer.rows.row_at(panel.answer.table.currentIndex().row())
     assert row is not None
     assert (row.first, row.state) == (CULPRIT, "begins")
-    states = [panel.rows.row_at(place).state for place in range(panel.rows.rowCount())]  # type: ignore[union-attr]
+    states = [panel.answer.rows.row_at(place).state for place in range(panel.answer.rows.rowCount())]  # type: ignore[union-attr]
     assert states.count("gap") == 1
     with qtbot.waitSignal(app_state.trace.op_wanted) as wanted:
-        QTest.mouseClick(panel.in_second, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(panel.answer.in_second, Qt.MouseButton.LeftButton)
     assert (wanted.args, app_state.trace.path) == ([CULPRIT], str(second))
     with qtbot.waitSignal(app_state.trace.op_wanted):
-        QTest.mouseClick(panel.in_first, Qt.MouseButton.LeftButton)
+        QTest.mouseClick(panel.answer.in_first, Qt.MouseButton.LeftButton)
     assert app_state.trace.path == str(first)
     gap = states.index("gap")
-    panel.table.selectRow(gap)
-    assert not panel.in_first.isEnabled()
+    panel.answer.table.selectRow(gap)
+    assert not panel.answer.in_first.isEnabled()
 
 
 def test_thinning_keeps_the_worst(qtbot: Any) -> None:

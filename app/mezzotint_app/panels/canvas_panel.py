@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QHideEvent, QImage, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -68,8 +69,8 @@ class CanvasPanel(QWidget):
         if canvas.run_id != self._shown_run:
             self._shown_run = canvas.run_id
             self._wanted = ""
-            if not canvas.run_id:
-                self.view.clear()
+            if canvas.picture is None:
+                self.view.clear()  # not the preview of another run
         if not canvas.is_active:
             self._show_picture()  # not the preview of a picture that will never be finished
         self._refresh_empty()
@@ -81,7 +82,7 @@ class CanvasPanel(QWidget):
         picture = self._state.canvas.picture
         if picture is None:
             self._wanted = ""
-            if self.view.file:
+            if self.view.file or not self._state.canvas.is_active:
                 self.view.clear()
         elif picture.path != self.view.file:
             self._wanted = picture.path
@@ -114,7 +115,9 @@ class CanvasPanel(QWidget):
         if canvas.pictures and canvas.pictures[-1].index >= frame.image_index:
             return
         self._wanted = ""
-        self.view.show_pixels(frame.pixels)
+        run = canvas.run
+        size = QSize(run.spec.width, run.spec.height) if run is not None else None
+        self.view.show_pixels(frame.pixels, size)
         self._refresh_empty()
 
     def _refresh_empty(self) -> None:
@@ -135,6 +138,8 @@ class CanvasPanel(QWidget):
                 )
             elif run.state == "queued":
                 self.empty.set_text("Waiting in the queue", "The run starts when those before it have ended.")
+            elif run.state == "cancelled":
+                self.empty.set_text("Cancelled", "The run ended before a picture was finished.")
             else:
                 self.empty.set_text("No picture", "This run ended before a picture was finished.")
         self._stack.setCurrentWidget(self.view if has_image else self.empty)

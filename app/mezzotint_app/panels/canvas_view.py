@@ -32,7 +32,8 @@ SHARP_FROM = 2.0  # zoom from which pixels are shown as squares unless smooth is
 
 
 class CanvasView(QWidget):
-    """`zoom` in screen pixels per picture pixel; None fits the picture into the view."""
+    """`zoom` in screen pixels per picture pixel; None fits the picture into the view. A preview has fewer or
+    more pixels than the picture that it is of: its zoom is that of the picture, so that nothing jumps."""
 
     zoomChanged = Signal()
     stepped = Signal(int)  # the user wants the next (1) or the previous (-1) picture
@@ -40,6 +41,7 @@ class CanvasView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._image = QImage()
+        self._size = QSize()  # of the picture: of the image, or of what it previews
         self._buffer: np.ndarray | None = None
         self._zoom: float | None = None
         self._middle = QPointF(0.5, 0.5)  # the point of the picture in the middle of the view, in parts of it
@@ -66,15 +68,17 @@ class CanvasView(QWidget):
         self.file = file
         self._replace(image)
 
-    def show_pixels(self, pixels: np.ndarray) -> None:
-        """Show a preview: RGB uint8, shape (height, width, 3). Frames of one size share one buffer."""
+    def show_pixels(self, pixels: np.ndarray, size: QSize | None = None) -> None:
+        """Show a preview: RGB uint8, shape (height, width, 3), of a picture of `size` (that of the pixels by
+        default). Frames of one size share one buffer."""
         height, width = pixels.shape[:2]
+        size = QSize(width, height) if size is None else size
         self.file = ""
-        if self._buffer is None or self._buffer.shape[:2] != (height, width):
+        if self._buffer is None or self._buffer.shape[:2] != (height, width) or size != self._size:
             self._buffer = np.full((height, width, 4), 255, np.uint8)
             image = QImage(self._buffer.data, width, height, width * 4, QImage.Format.Format_RGB32)
             self._fill(pixels)
-            self._replace(image)
+            self._replace(image, size)
         else:
             self._fill(pixels)
             self.update(self._shown().toAlignedRect().intersected(self.rect()))
@@ -88,10 +92,11 @@ class CanvasView(QWidget):
         self._buffer[..., 1] = pixels[..., 1]
         self._buffer[..., 2] = pixels[..., 0]
 
-    def _replace(self, image: QImage) -> None:
-        if image.size() != self._image.size():
+    def _replace(self, image: QImage, size: QSize | None = None) -> None:
+        size = image.size() if size is None else size
+        if size != self._size:
             self._middle = QPointF(0.5, 0.5)
-        self._image = image
+        self._image, self._size = image, size
         self.update()
         self.zoomChanged.emit()
 
@@ -105,7 +110,7 @@ class CanvasView(QWidget):
         if self._image.isNull():
             return 1.0
         room = self.size() - QSize(SPACING * 2, SPACING * 2)
-        fit = min(room.width() / self._image.width(), room.height() / self._image.height())
+        fit = min(room.width() / self._size.width(), room.height() / self._size.height())
         # whole steps keep pixels square where they are large
         return float(int(fit)) if fit >= SHARP_FROM and not self._smooth else max(MIN_ZOOM, fit)
 
@@ -149,7 +154,7 @@ class CanvasView(QWidget):
 
     def _shown(self) -> QRectF:
         zoom = self.zoom
-        width, height = self._image.width() * zoom, self._image.height() * zoom
+        width, height = self._size.width() * zoom, self._size.height() * zoom
         left = self.width() / 2 - self._middle.x() * width
         top = self.height() / 2 - self._middle.y() * height
         return QRectF(round(left), round(top), width, height)
@@ -169,8 +174,9 @@ class CanvasView(QWidget):
         painter.fillRect(event.rect(), theme.color("background"))
         if not self._image.isNull():
             shown = self._shown()
-            smooth = self._smooth or self.zoom < SHARP_FROM
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth and self.zoom != 1.0)
+            scale = shown.width() / self._image.width()
+            smooth = self._smooth or scale < SHARP_FROM
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth and scale != 1.0)
             painter.drawImage(shown, self._image)
         if self.hasFocus():
             painter.setPen(QPen(theme.color("focus"), 2))

@@ -40,6 +40,7 @@ class RunProgress(QWidget):
         self._pacer.due.connect(self.refresh)
         state.runs.progressChanged.connect(self._on_progress)
         state.canvas.runChanged.connect(self.refresh)
+        state.canvas.picturesChanged.connect(self.refresh)
         state.previews.costChanged.connect(self._cost_pacer.request)
         state.settings.changed.connect(lambda _name: self.refresh_cost())
         self.refresh()
@@ -73,4 +74,7 @@ class RunProgress(QWidget):
             return
         ended_well = run.state == "finished"
         self.bar.show_progress("done" if ended_well else "", 0.0, "border_strong")
-        self.text.setText(run_summary(run))
+        line = run_summary(run)
+        if self._state.canvas.is_earlier:
+            line += " · the picture is of the run before"
+        self.text.setText(line)

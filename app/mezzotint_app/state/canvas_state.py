@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.records import ACTIVE_STATES, ArtifactRecord, RunRecord
+from mezzotint_sdk.records import ACTIVE_STATES, FINAL_STATES, ArtifactRecord, RunRecord
 
 if TYPE_CHECKING:
     from mezzotint_app.client.qt_bridge import EngineClient
@@ -20,7 +20,11 @@ LIVE = -1  # position that follows the run: its preview, and the newest picture 
 
 
 class CanvasState(QObject):
-    """Pictures of the current run in order; `position` is the one in view, or `LIVE`."""
+    """Pictures of the current run in order; `position` is the one in view, or `LIVE`.
+
+    A run that came into view while it went on, and was cancelled before it had a picture, leaves in view
+    what was there before it: `is_earlier` then.
+    """
 
     picturesChanged = Signal()
     positionChanged = Signal()
@@ -37,6 +41,7 @@ class CanvasState(QObject):
         self.run_id = ""
         self.pictures: list[ArtifactRecord] = []
         self.position = LIVE
+        self._earlier: ArtifactRecord | None = None  # in view when this run, still going on, took its place
         runs.currentChanged.connect(self._follow)
         runs.runChanged.connect(self._on_run)
         runs.reset.connect(self._on_reset)
@@ -55,10 +60,17 @@ class CanvasState(QObject):
     def picture(self) -> ArtifactRecord | None:
         """The saved picture in view; None while there is none. In `LIVE` it is the newest."""
         if not self.pictures:
-            return None
+            return self._earlier if self.is_earlier else None
         if self.position == LIVE:
             return self.pictures[-1]
         return self.pictures[min(self.position, len(self.pictures) - 1)]
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether `picture` is an earlier run's, because this one was cancelled before it had any."""
+        run = self.run
+        is_ended = run is not None and run.state in ("cancelled", "interrupted")
+        return is_ended and not self.pictures and self._earlier is not None
 
     def show(self, position: int) -> None:
         """Bring a picture of this run into view by its place in `pictures`, or `LIVE`."""
@@ -80,6 +92,9 @@ class CanvasState(QObject):
         self._show_wanted()
 
     def _follow(self, run_id: str) -> None:
+        run = self._runs.run(run_id)
+        is_going_on = run is not None and run.state not in FINAL_STATES
+        self._earlier = self.picture if is_going_on else None
         self.run_id = run_id
         self.pictures = []
         self.position = LIVE
@@ -115,6 +130,9 @@ class CanvasState(QObject):
                 self._add((event.artifact,))
             case m.ArtifactsDeleted():
                 gone = set(event.artifact_ids)
+                if self._earlier is not None and self._earlier.artifact_id in gone:
+                    self._earlier = None
+                    self.picturesChanged.emit()
                 left = [picture for picture in self.pictures if picture.artifact_id not in gone]
                 if len(left) != len(self.pictures):
                     self.pictures = left

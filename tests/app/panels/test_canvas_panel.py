@@ -114,6 +114,46 @@ def test_a_cancelled_run_shows_its_last_picture_and_not_the_noise(
     qtbot.waitUntil(lambda: panel.view.file == path, timeout=5000)
 
 
+def test_a_run_cancelled_before_its_first_picture_leaves_the_one_before_it(
+    client: FakeEngineClient, panel: CanvasPanel, app_state: AppState, tmp_path: Path, qtbot: Any
+) -> None:
+    start(client)
+    client.emit_event(preview(client, "a", 1))
+    qtbot.waitUntil(panel.view.isVisible, timeout=5000)
+    client.emit_event(m.RunChanged(run=run_record("a", "cancelled", seconds=1.5)))
+    assert panel.empty.isVisible(), "noise is no picture"
+    assert panel.empty._title.text() == "Cancelled"
+
+    path = str(write_png(tmp_path / "p.png"))
+    start(client, "b")
+    client.emit_event(m.ArtifactAdded(artifact=artifact(1, "b", 0, path)))
+    client.emit_event(m.RunChanged(run=run_record("b", "finished", artifact_count=1)))
+    qtbot.waitUntil(lambda: panel.view.file == path, timeout=5000)
+    client.emit_event(m.RunChanged(run=run_record("c", "running", started=2.0)))
+    client.emit_event(preview(client, "c", 1))
+    qtbot.waitUntil(lambda: panel.view.isVisible() and panel.view.file == "", timeout=5000)
+    client.emit_event(m.RunChanged(run=run_record("c", "cancelled", seconds=1.5)))
+    qtbot.waitUntil(lambda: panel.view.file == path, timeout=5000)
+    assert panel.progress.text.text() == "Cancelled after 1.5 s · the picture is of the run before"
+
+    client.emit_event(m.ArtifactsDeleted(artifact_ids=(1,)))
+    assert panel.empty.isVisible()
+    assert "before" not in panel.progress.text.text()
+
+
+def test_a_preview_and_its_picture_have_one_zoom_and_one_place(
+    client: FakeEngineClient, panel: CanvasPanel, tmp_path: Path, qtbot: Any
+) -> None:
+    start(client)
+    client.emit_event(preview(client, "a", 1, np.zeros((128, 128, 3), np.uint8)))  # of a picture of 64 by 64
+    qtbot.waitUntil(panel.view.isVisible, timeout=5000)
+    of_preview = panel.toolbar.zoom_text.text(), panel.view._shown()
+    path = str(write_png(tmp_path / "p.png", 64, 64))
+    client.emit_event(m.ArtifactAdded(artifact=artifact(1, "a", 0, path)))
+    qtbot.waitUntil(lambda: panel.view.file == path, timeout=5000)
+    assert (panel.toolbar.zoom_text.text(), panel.view._shown()) == of_preview
+
+
 def test_several_pictures_make_a_strip_that_chooses(
     client: FakeEngineClient, panel: CanvasPanel, app_state: AppState, tmp_path: Path, qtbot: Any
 ) -> None:

@@ -72,6 +72,17 @@ def test_a_picture_of_the_gallery_comes_into_view(client: FakeEngineClient, canv
     assert canvas_state.canvas.picture == pictures[0]
 
 
+def test_a_run_that_was_cancelled_long_ago_shows_no_other_runs_picture(
+    client: FakeEngineClient, canvas_state: AppState
+) -> None:
+    canvas = canvas_state.canvas
+    client.emit_event(m.ArtifactAdded(artifact=artifact(1, "a")))
+    client.emit_event(m.RunChanged(run=run_record("b", "cancelled")))
+    canvas_state.runs.select("b")
+    assert canvas.picture is None
+    assert not canvas.is_earlier
+
+
 def test_deleted_pictures_leave(client: FakeEngineClient, canvas_state: AppState) -> None:
     for index in range(3):
         client.emit_event(m.ArtifactAdded(artifact=artifact(index + 1, "a", index)))

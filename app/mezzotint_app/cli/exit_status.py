@@ -4,7 +4,8 @@
 status  meaning
 ======  =====================================================================================================
 0       all went well
-1       the run failed, its worker was lost, or there is a bug in Mezzotint; of `trace diff`: they differ
+1       the run failed, its worker was lost, or there is a bug in Mezzotint;
+        of `trace diff` and `debug --compare`: the two differ
 2       the request itself is wrong: usage, an unknown scheduler, a file or a run that is not there
 3       the engine can't be reached or started, is of another version, or was lost on the way
 4       the model can't be used: incomplete, damaged, or unsafe to load

@@ -189,7 +189,8 @@ class DivergencePanel(QWidget):
         self.compare()
 
     def _on_not_made(self, sentence: str) -> None:
-        self._say("There is nothing to compare", sentence or "It was cancelled.")
+        if sentence:
+            self._say("There is nothing to compare", sentence)
 
     # --- comparing ---------------------------------------------------------------------------------------
 

@@ -123,19 +123,20 @@ def _details(found: Divergence) -> str:
 
 def _findings(found: Divergence, left: TraceReader) -> list[Finding]:
     """The first op that differs at all, the first over the tolerance, and that with the largest error."""
+    kinds = {
+        found.largest: ("Largest", "The op with the largest difference"),
+        found.first_unequal: ("Begins", "The first op that differs at all"),
+        found.first: ("Over", "The first op that differs by more than the tolerance"),
+    }  # one that is several of these is the last
     told: list[Finding] = []
-    for words, place, what in (
-        ("Begins", found.first_unequal, "The first op that differs at all"),
-        ("Over", found.first, "The first op that differs by more than the tolerance"),
-        ("Largest", found.largest, "The op with the largest difference"),
-    ):
-        if place >= 0:
-            number, error = int(found.pairs[place, 0]), float(found.errors[place])
-            op = left.op(number)
-            step = f"\nstep {op.mark.step} of {op.mark.steps}" if op.mark.step >= 0 else ""
-            size = f" ({error:.2g})" if math.isfinite(error) else ""
-            help = f"{what}\n{op.site.op}  {op.site.module}{step}\nShow it in the list below"
-            told.append(Finding(f"{words}: op {number:,}{size}", number, help))
+    for place in sorted(place for place in kinds if place >= 0):
+        words, what = kinds[place]
+        number, error = int(found.pairs[place, 0]), float(found.errors[place])
+        op = left.op(number)
+        step = f"\nstep {op.mark.step} of {op.mark.steps}" if op.mark.step >= 0 else ""
+        size = f" ({error:.2g})" if math.isfinite(error) else ""
+        help = f"{what}\n{op.site.op}  {op.site.module}{step}\nShow it in the list below"
+        told.append(Finding(f"{words}: op {number:,}{size}", number, help))
     return told
 
 

@@ -220,7 +220,8 @@ def test_cancel_leaves_the_choice_as_it_was(
     assert client.last_call(m.CancelRun).run_id == "r1"
     assert panel.setup.button.isEnabled()
     assert panel.setup.threads.value() == 3
-    assert "cancelled" in panel.empty._hint.text()
+    assert panel.empty.isVisible()
+    assert "Run both" in panel.empty._hint.text(), "what was to be seen before"
 
 
 def test_what_can_not_be_compared_says_why(

@@ -21,6 +21,7 @@ from mezzotint_app.look.theme import SPACING
 from mezzotint_app.look.widgets.empty_state import EmptyState
 from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
+from mezzotint_app.panels.plots_loading import PlotsLoading
 from mezzotint_app.panels.run_picker import RunPicker
 from mezzotint_app.state.app_state import AppState
 from mezzotint_app.state.background_task import BackgroundTask
@@ -40,7 +41,7 @@ PLOTS_SHARE = 0.25
 
 
 class PlotsPanel(QWidget):
-    """pyqtgraph is imported when the first points arrive: the window opens without it.
+    """The window opens without pyqtgraph, which is made ready once there is an engine: see PlotsLoading.
 
     Nothing is drawn while the panel can't be seen (another tab, a minimised window).
     """
@@ -49,6 +50,9 @@ class PlotsPanel(QWidget):
         super().__init__(parent)
         self._state = state
         self._board: PlotBoard | None = None
+        self._loading = PlotsLoading(state.series, self)
+        self._loading.ready.connect(self._on_ready)
+        self._loading.failed.connect(self._on_failed)
         self._is_stale = True
         self.picker = RunPicker(state.runs, self)
         self._fit = tool_button("fit", "Show everything", "Home", "Also by a double click on a plot", self)
@@ -80,6 +84,7 @@ class PlotsPanel(QWidget):
         layout.addLayout(bar)
         layout.addLayout(self._stack, 1)
 
+        state.runs.reset.connect(self._loading.start)  # an engine is there, so a run may begin
         state.series.updated.connect(self._on_updated)
         state.series.runChanged.connect(lambda _run_id: self._follow())
         state.runs.runChanged.connect(self._on_run_changed)
@@ -140,13 +145,15 @@ class PlotsPanel(QWidget):
         for button in (self._fit, self._copy, self._export):
             button.setEnabled(has_points)
         run = series.run
-        is_starting = run is not None and run.state in ACTIVE_STATES and self._board is not None
-        if not has_points and not (is_starting and self._stack.currentWidget() is self.area):
+        is_active = run is not None and run.state in ACTIVE_STATES
+        has_begun = bool(self._state.series.laps) or self._stack.currentWidget() is self.area
+        if not has_points and not (is_active and has_begun):
             self.empty.set_text(*self._why_empty())
             self._stack.setCurrentWidget(self.empty)
             return
         if self._board is None:
-            self._board = self._make_board()
+            self._loading.start()
+            return
         if self._stack.currentWidget() is not self.area:
             self._stack.setCurrentWidget(self.area)
         self._board.refresh()
@@ -165,14 +172,17 @@ class PlotsPanel(QWidget):
             return "Nothing was measured", "The run ended before its first step. Choose another one above."
         return "Nothing measured yet", "The plots begin with the first step of the run."
 
-    def _make_board(self) -> PlotBoard:
-        from mezzotint_app.plots.plot_board import PlotBoard
+    def _on_ready(self) -> None:
+        self._board = board = self._loading.board
+        if board is not None:
+            board.exportAsked.connect(self.export)
+            self.area.setWidget(board)
+            board.show()
+            self._lay_out(board)
+            self._on_updated()
 
-        board = PlotBoard(self._state.series, self)
-        board.exportAsked.connect(self.export)
-        self.area.setWidget(board)
-        self._lay_out(board)
-        return board
+    def _on_failed(self, reason: str) -> None:
+        self._state.notices.show("error", f"Plots can't be drawn: {reason}.")
 
     def _lay_out(self, board: PlotBoard) -> None:
         board.arrange(self.area.width(), self.area.height(), self.area.verticalScrollBar().sizeHint().width())

@@ -21,6 +21,7 @@ from mezzotint_app.plots.scaled_axis import ScaledAxis
 from mezzotint_app.plots.statistics_of_series import clip_limit
 from mezzotint_app.state.series_buffer import Points
 from mezzotint_app.state.series_state import SeriesState
+from mezzotint_sdk.records import ACTIVE_STATES
 
 __all__ = ["CurveCard", "Trace"]
 
@@ -64,6 +65,7 @@ class CurveCard(PlotCard):
         self._clips = clips
         self._limit: float | None = None
         self._points: dict[str, Points] = {}
+        self._hint = "not drawn yet"
         self._follows = True
         self._is_setting = False
         self.axis_y = ScaledAxis("left", unit)
@@ -93,16 +95,41 @@ class CurveCard(PlotCard):
     # --- drawing ----------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        self._points = {}
-        for trace in self.traces:
-            buffer = self._series.buffer(trace.name)
-            points = buffer.points() if buffer is not None else Points.empty()
-            if len(points) and bool(np.any(np.isfinite(points.highs))):
-                self._points[trace.name] = points
+        self._points = self._measured()
+        self._hint = "" if self._points else self.why_empty()
+        self.show_hint(self._hint)
+        self._set_axes_shown(bool(self._points))
         if self._follows and self._points:
             first, last = self.span
             self._set_x(first, last)
         self._redraw()
+
+    def refresh_news(self) -> None:
+        now = self._measured()
+        same = now.keys() == self._points.keys() and all(now[name] is self._points[name] for name in now)
+        if not same or self._hint != ("" if now else self.why_empty()):
+            self.refresh()
+
+    def _measured(self) -> dict[str, Points]:
+        found = {}
+        for trace in self.traces:
+            buffer = self._series.buffer(trace.name)
+            points = buffer.points() if buffer is not None else Points.empty()
+            if len(points) and bool(np.any(np.isfinite(points.highs))):
+                found[trace.name] = points
+        return found
+
+    def why_empty(self) -> str:
+        run = self._series.run
+        if run is not None and run.state in ACTIVE_STATES:
+            return "Begins with the first step"
+        return "Not measured in this run"
+
+    def _set_axes_shown(self, shown: bool) -> None:
+        """Without points there is no scale: axes from 0 to 1 would be an invention."""
+        for axis in (self.axis_x, self.axis_y):
+            if axis.isVisible() != shown:
+                axis.setVisible(shown)
 
     @property
     def span(self) -> tuple[float, float]:

@@ -56,6 +56,8 @@ class PhaseBars(QWidget):
         if times.totals.keys() != self._times.totals.keys():
             self.read(-1)
         self._times = times
+        if self._spot >= 0 and self._spots[self._spot].phase in times.totals:
+            self.hovered.emit(self.text_of(self._spots[self._spot].phase))  # it may have grown
         self.update()
 
     def toggle(self, phase: str) -> None:
@@ -110,7 +112,11 @@ class PhaseBars(QWidget):
         if not totals or area.height() < len(totals) * 11:
             return
         height = min(HIGHEST_ROW_PX, area.height() / len(totals))
-        texts = {name: format_value(value, "ms") for name, value in totals.items()}
+        running = self._times.running
+        texts = {
+            name: format_value(value, "ms") + (" …" if name == running else "")
+            for name, value in totals.items()
+        }
         label = max(metrics.horizontalAdvance(name) for name in totals) + 8
         room = max(10.0, area.width() - label - max(map(metrics.horizontalAdvance, texts.values())) - 8)
         largest = max((value for name, value in totals.items() if name not in self.hidden), default=0.0)
@@ -122,7 +128,7 @@ class PhaseBars(QWidget):
             baseline = top + (height + metrics.ascent() - metrics.descent()) / 2
             width = 0.0 if is_hidden or not largest else max(2.0, room * value / largest)
             painter.setFont(struck if is_hidden else self._small)
-            painter.setPen(theme.color("muted"))
+            painter.setPen(theme.color("text" if name == running else "muted"))
             painter.drawText(QPointF(0, baseline), name)
             painter.setPen(theme.color("muted" if is_hidden else "text"))
             painter.drawText(QPointF(label + width + (6 if width else 0), baseline), texts[name])
@@ -181,7 +187,8 @@ class PhaseBars(QWidget):
         whole = self._times.whole
         value = self._times.totals.get(name, 0.0)
         share = f", {value / whole * 100:.0f} %" if whole else ""
-        return f"{name}:  {format_value(value, 'ms')}{share}"
+        so_far = " so far" if name == self._times.running else ""
+        return f"{name}:  {format_value(value, 'ms')}{so_far}{share}"
 
     # --- reading ----------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ class PhasePlot(PlotCard):
         }
         points = {name: buffer.points() for name, buffer in buffers.items()}
         counts = {name: buffer.total for name, buffer in buffers.items()}
-        self.times = phase_times(points, counts, self._series.run)
+        self.times = phase_times(points, counts, self._series.run, self._series.laps)
         self.bars.show_times(self.times)
         text = " · ".join(f"{name} {self.value_text(value)}" for name, value in self.times.totals.items())
         if text != self.accessibleDescription():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from mezzotint_app.state.phase_laps import PhaseLap
 from mezzotint_app.state.series_buffer import Points
 from mezzotint_sdk.phases import GENERATE_PHASES
 from mezzotint_sdk.records import RunRecord
@@ -29,37 +30,65 @@ class PhaseTimes:
     totals: dict[str, float] = field(default_factory=dict)
     repeated: tuple[str, ...] = ()
     pictures: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    running: str = ""  # the phase that goes on: its figure still grows
 
     @property
     def whole(self) -> float:
         return sum(self.totals.values())
 
 
-def phase_times(series: Mapping[str, Points], counts: Mapping[str, int], run: RunRecord | None) -> PhaseTimes:
+def phase_times(
+    series: Mapping[str, Points],
+    counts: Mapping[str, int],
+    run: RunRecord | None,
+    laps: Sequence[PhaseLap] = (),
+) -> PhaseTimes:
     """`series`: points of `time/<phase>` by phase, x is the picture; `counts`: how many were measured.
 
-    Where a series was thinned its sum is an estimate, until the run has ended and its record has the sum.
+    `laps` stand in for what was not measured yet. Where a series was thinned its sum is an estimate, until
+    the run has ended and its record has the sum.
     """
-    order = [*PHASES, *sorted(set(series) - set(PHASES))]
-    names = [name for name in order if name in series and len(series[name])]
-    totals = {}
-    for name in names:
-        points = series[name]
-        middle = (points.lows + points.highs) / 2
-        totals[name] = float(np.nansum(middle)) * max(1.0, counts.get(name, 0) / len(points))
+    new = [lap for lap in laps if not _is_measured(lap, series.get(lap.phase))]
+    found = {name for name, points in series.items() if len(points)} | {lap.phase for lap in new}
+    order = [*PHASES, *sorted(found - set(PHASES))]
+    names = [name for name in order if name in found]
+    totals = {name: sum(lap.elapsed_ms for lap in new if lap.phase == name) for name in names}
+    for name, points in series.items():
+        if len(points):
+            middle = (points.lows + points.highs) / 2
+            totals[name] += float(np.nansum(middle)) * max(1.0, counts.get(name, 0) / len(points))
     if run is not None and run.finished is not None and run.phases:
         recorded = {phase.name: phase.seconds * 1000.0 for phase in run.phases}
         totals = {name: recorded[name] for name in order if recorded.get(name, 0.0) > 0} or totals
     repeated = tuple(name for name in names if name not in ONCE)
-    return PhaseTimes(totals, repeated, _by_picture([series[name] for name in repeated]))
+    table = _by_picture([series.get(name, Points.empty()) for name in repeated])
+    running = next((lap.phase for lap in new if lap.is_running), "")
+    return PhaseTimes(totals, repeated, _with_laps(table, repeated, new), running)
+
+
+def _is_measured(lap: PhaseLap, points: Points | None) -> bool:
+    return points is not None and len(points) > 0 and points.steps[-1] >= lap.picture
+
+
+def _with_laps(table: Floats, names: tuple[str, ...], laps: Sequence[PhaseLap]) -> Floats:
+    """The table of pictures with what is going on in the rows of their pictures."""
+    laps = [lap for lap in laps if lap.phase in names and lap.picture < MAX_PICTURES]
+    rows = max((lap.picture + 1 for lap in laps), default=0)
+    if rows > len(table):
+        table = np.vstack([table, np.zeros((rows - len(table), len(names)))])
+    for lap in laps:
+        table[lap.picture, names.index(lap.phase)] += lap.elapsed_ms
+    return table
 
 
 def _by_picture(series: list[Points]) -> Floats:
-    last = max((int(points.steps[-1]) for points in series), default=-1)
+    last = max((int(points.steps[-1]) for points in series if len(points)), default=-1)
     if not 0 <= last < MAX_PICTURES:
         return np.zeros((0, len(series)))
     table = np.zeros((last + 1, len(series)))
     for column, points in enumerate(series):
+        if not len(points):
+            continue
         rows = np.clip(points.steps.astype(np.intp), 0, last)
         np.add.at(table[:, column], rows, np.nan_to_num((points.lows + points.highs) / 2))
         if len(points) <= last:  # thinned: a stretch's value stands for all of its pictures

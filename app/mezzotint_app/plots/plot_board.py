@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from collections.abc import Callable, Iterator
+
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from mezzotint_app.look.theme import SPACING
@@ -21,7 +23,10 @@ TITLES = {"speed/steps_per_second": "Steps per second", "preview/cost": "Cost of
 
 
 class PlotBoard(QWidget):
-    """The three that every run has come first; series of other names get a card each below them."""
+    """The three that every run has come first; series of other names get a card each below them.
+
+    A card takes as long to make as a frame may take, so `build_next` makes one of them at a time.
+    """
 
     exportAsked = Signal(object)  # the card, None is all
 
@@ -35,40 +40,57 @@ class PlotBoard(QWidget):
         self._alone: PlotCard | None = None
         self._others: dict[str, PlotCard] = {}
         self.cards: list[PlotCard] = []
-        for card in (LatencyPlot(series, self), PhasePlot(series, self), MemoryPlot(series, self)):
-            self._add(card)
+        self._more = QTimer(self)  # further cards, each in a turn of its own
+        self._more.setSingleShot(True)
+        self._more.timeout.connect(self.refresh)
+        self._first: Iterator[Callable[[SeriesState, QWidget], PlotCard]] = iter(
+            (LatencyPlot, PhasePlot, MemoryPlot)
+        )
+
+    def build_next(self) -> bool:
+        """Make the next of the first three cards; False when they are all there."""
+        make = next(self._first, None)
+        if make is not None:
+            self._add(make(self._series, self))
+        return make is not None
 
     def _add(self, card: PlotCard) -> None:
         card.expandAsked.connect(lambda: self.show_alone(None if self._alone is card else card))
         card.exportAsked.connect(lambda: self.exportAsked.emit(card))
         self.cards.append(card)
+        card.setVisible(self._alone is None)  # said once: a child of what isn't shown yet counts as hidden
 
     def refresh(self) -> None:
         self._make_others()
         for card in self.cards:
-            card.is_stale = card.visibleRegion().isEmpty()  # then it is drawn when it is scrolled into view
-            if not card.is_stale:
-                card.refresh()
+            # one that is out of sight is drawn when it is scrolled into view
+            card.is_stale = card.is_stale or card.visibleRegion().isEmpty()
+            if not card.visibleRegion().isEmpty():
+                card.is_stale = False
+                card.refresh_news()
 
     def _make_others(self) -> None:
         own = (LATENCY, WORKER_MEMORY, DEVICE_MEMORY)
         wanted = [name for name in self._series.names if name not in own and not name.startswith(PREFIX)]
-        new = [name for name in wanted if name not in self._others]
-        for name in new:
-            buffer = self._series.buffer(name)
-            title = TITLES.get(name, name)
-            trace = Trace(name, title.lower(), 3 + len(self._others))
-            card: PlotCard = CurveCard(
-                self._series, title, buffer.unit if buffer is not None else "", (trace,), self
-            )
-            self._others[name] = card
-            self._add(card)
+        missing = [name for name in wanted if name not in self._others]
+        has_changed = bool(missing)
+        if missing:
+            self._make_other(missing[0])
+        if missing[1:]:
+            self._more.start()
         for name, other in self._others.items():
             if other.isHidden() == (name in wanted) and self._alone is None:
                 other.setVisible(name in wanted)
-                new.append(name)
-        if new:
+                has_changed = True
+        if has_changed:
             self._lay_out()
+
+    def _make_other(self, name: str) -> None:
+        buffer = self._series.buffer(name)
+        trace = Trace(name, "newest", 3 + len(self._others))
+        unit = buffer.unit if buffer is not None else ""
+        self._others[name] = CurveCard(self._series, TITLES.get(name, name), unit, (trace,), self)
+        self._add(self._others[name])
 
     # --- places -----------------------------------------------------------------------------------------
 
@@ -90,6 +112,8 @@ class PlotBoard(QWidget):
     def _lay_out(self) -> None:
         width, height, scroll_bar = self._room
         shown = [card for card in self.cards if not card.isHidden()]
+        if not shown:
+            return
         columns = max(1, min(3, len(shown), (width - scroll_bar) // CARD_WIDTH_PX))
         first_rows = -(-min(3, len(shown)) // columns)
         row_height = max(MIN_HEIGHT_PX, (height - (first_rows - 1) * SPACING) // first_rows)

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, Q
 
 from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import SPACING, Theme, theme_manager
-from mezzotint_app.look.widgets.text_label import ElidedLabel
+from mezzotint_app.look.widgets.text_label import ElidedLabel, text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
 from mezzotint_app.plots.legend_row import LegendEntry, LegendRow
 from mezzotint_app.plots.measures import format_value
@@ -26,7 +26,8 @@ from mezzotint_app.plots.plot_export import picture_of
 
 __all__ = ["MIN_HEIGHT_PX", "PlotCard"]
 
-MIN_HEIGHT_PX = 148
+MIN_HEIGHT_PX = 196  # lower, and a curve under its title and legend says nothing
+LEGEND_SHARE, LEGEND_ROW_PX = 0.2, 18
 READING_INSET_PX = 6
 BUTTON_PX = 24
 KEYS = "Arrow keys read values, + and - zoom, Shift with arrows pans, Home shows everything"
@@ -69,6 +70,10 @@ class PlotCard(QFrame):
         self._reading_label.setTextFormat(Qt.TextFormat.PlainText)
         self._reading_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._reading_label.hide()
+        self._hint_label = text_label("", "muted", self, wraps=True)
+        self._hint_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint_label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._hint_label.hide()
 
         head = QHBoxLayout()
         head.setSpacing(0)
@@ -87,12 +92,17 @@ class PlotCard(QFrame):
     def set_canvas(self, canvas: QWidget) -> None:
         self._canvas = canvas
         self._layout.addWidget(canvas, 1)
-        self._reading_label.setParent(canvas)
-        self._reading_label.hide()
+        for label in (self._reading_label, self._hint_label):
+            label.setParent(canvas)
+            label.hide()
 
     def refresh(self) -> None:
         """Draw what the state holds now."""
         raise NotImplementedError
+
+    def refresh_news(self) -> None:
+        """Draw what has come since; nothing where nothing has."""
+        self.refresh()
 
     def follow(self) -> None:
         """From the next refresh on everything is in view again, and new points too."""
@@ -142,6 +152,17 @@ class PlotCard(QFrame):
             self._reading_label.move(max(0, left), READING_INSET_PX)
             self._reading_label.raise_()
 
+    def show_hint(self, text: str) -> None:
+        """Why there is nothing to see, in the middle of the plot; "" takes it away."""
+        if text != self._hint_label.text():
+            self._hint_label.setText(text)
+            self._hint_label.setVisible(bool(text))
+            self._place_hint()
+
+    def _place_hint(self) -> None:
+        if self._canvas is not None and self._hint_label.text():
+            self._hint_label.setGeometry(self._canvas.rect().adjusted(SPACING, 0, -SPACING, 0))
+
     @property
     def figures(self) -> str:
         """What the crosshair says, or else the legend with its figures."""
@@ -158,7 +179,9 @@ class PlotCard(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self.legend.set_most_rows(max(1, int(self.height() * LEGEND_SHARE) // LEGEND_ROW_PX))
         self._place_reading()
+        self._place_hint()
 
     # --- menu, keys -------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import pyqtgraph as pg
+from PySide6.QtCore import QRectF
 
 from mezzotint_app.plots.measures import unit_scale
 
@@ -13,6 +14,7 @@ __all__ = ["ScaledAxis"]
 
 PX_PER_TICK = {"left": 30, "bottom": 64}  # so many pixels for one labelled tick
 MOST_TICKS = 7
+LABEL_PX = 8  # half of the height of a label
 
 
 class ScaledAxis(pg.AxisItem):
@@ -31,11 +33,26 @@ class ScaledAxis(pg.AxisItem):
         divisor, name = unit_scale(max(abs(minVal), abs(maxVal)), self.unit)
         wanted = min(max(2.0, size / PX_PER_TICK[self.orientation]), MOST_TICKS)
         spacing = _nice((maxVal - minVal) / divisor / wanted, binary=name in ("B", "KiB", "MiB"))
+        places = self._places(minVal, maxVal, spacing * divisor, divisor)
+        if len(places[1]) < 2:  # one label says nothing of the scale
+            places = self._places(minVal, maxVal, spacing * divisor / 2, divisor)
+        return [places]
+
+    def _places(self, least: float, most: float, spacing: float, divisor: float) -> tuple[float, list[float]]:
         if self.whole:
-            spacing = max(1.0, spacing)
-        spacing *= divisor
-        first, last = math.ceil(minVal / spacing - 1e-9), math.floor(maxVal / spacing + 1e-9)
-        return [(spacing, [number * spacing for number in range(first, last + 1)])]
+            spacing = max(divisor, spacing)
+        first, last = math.ceil(least / spacing - 1e-9), math.floor(most / spacing + 1e-9)
+        return spacing, [number * spacing for number in range(first, last + 1)]
+
+    def boundingRect(self) -> QRectF:
+        """Room for the lower half of the lowest label and the upper half of the highest.
+
+        With a grid pyqtgraph (0.14) leaves none, and then drops these labels: the axis has no zero.
+        """
+        rect: QRectF = super().boundingRect()
+        if self.orientation == "left" and self.grid is not False:
+            return rect.adjusted(0, -LABEL_PX, 0, LABEL_PX)
+        return rect
 
     def tickStrings(self, values: Sequence[float], scale: float, spacing: float) -> list[str]:
         if not len(values):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from mezzotint_app.state.pacer import Pacer
+from mezzotint_app.state.phase_laps import PhaseLap, PhaseLaps
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_app.state.series_buffer import Points, SeriesBuffer
 from mezzotint_app.state.series_reading import SeriesSampling, WholeSeriesReading
@@ -23,6 +24,7 @@ __all__ = ["OVERVIEW_POINTS", "REPAINT_HZ", "SeriesState"]
 OVERVIEW_POINTS = 2000  # more than a plot has columns of pixels
 # Ten pictures a second look live; more only takes time from a worker that shares the cores.
 REPAINT_HZ = 10.0
+TICK_MS = 200  # the phase that runs grows although no point arrives (loading takes long)
 LOOK_CLOSER_MS = 150  # after the last movement: while one pans, what is here is drawn
 
 
@@ -30,7 +32,8 @@ class SeriesState(QObject):
     """Buffers by series name for one run.
 
     `updated` comes at most `REPAINT_HZ` times a second (see `set_rate`), however fast points arrive;
-    `runChanged` when the plots turn to another run.
+    `runChanged` when the plots turn to another run. While a phase of the run goes on `updated` comes also
+    without points, for the phase has become longer.
     """
 
     runChanged = Signal(str)
@@ -44,6 +47,10 @@ class SeriesState(QObject):
         self._buffers: dict[str, SeriesBuffer] = {}
         self._pacer = Pacer(REPAINT_HZ, self)
         self._pacer.due.connect(self.updated)
+        self._phases = PhaseLaps(runs, self)
+        self._ticks = QTimer(self)
+        self._ticks.setInterval(TICK_MS)
+        self._ticks.timeout.connect(self._tick)
         self._closer: dict[str, tuple[float, float]] = {}
         self._closer_timer = QTimer(self)
         self._closer_timer.setSingleShot(True)
@@ -53,6 +60,7 @@ class SeriesState(QObject):
         client.eventArrived.connect(self._on_event)
         client.snapshotArrived.connect(lambda _snapshot: self.reload())
         runs.currentChanged.connect(self._follow)
+        runs.progressChanged.connect(self._on_progress)
         self._follow(runs.current)
 
     @property
@@ -70,6 +78,11 @@ class SeriesState(QObject):
     def buffer(self, name: str) -> SeriesBuffer | None:
         return self._buffers.get(name)
 
+    @property
+    def laps(self) -> list[PhaseLap]:
+        """The phases that the run is at, or was at a moment ago; see PhaseLaps."""
+        return self._phases.laps(self._run_id)
+
     def set_rate(self, hz: float) -> None:
         """How often `updated` may come, per second."""
         self._pacer.set_hz(hz)
@@ -77,6 +90,7 @@ class SeriesState(QObject):
     def close(self) -> None:
         """Nothing more is told or asked."""
         self._pacer.stop()
+        self._ticks.stop()
         self._closer_timer.stop()
 
     def reload(self) -> None:
@@ -111,6 +125,17 @@ class SeriesState(QObject):
 
     # --- what the engine tells --------------------------------------------------------------------------
 
+    def _on_progress(self, run_id: str) -> None:
+        if run_id == self._run_id and not self._ticks.isActive():
+            self._ticks.start()
+            self._pacer.request()
+
+    def _tick(self) -> None:
+        if self._phases.is_running(self._run_id):
+            self._pacer.request()
+        elif not self.laps:
+            self._ticks.stop()
+
     def _read_closer(self) -> None:
         wanted, self._closer = self._closer, {}
         run_id = self._run_id
@@ -138,6 +163,8 @@ class SeriesState(QObject):
         self.error = ""
         self.runChanged.emit(run_id)
         self.updated.emit()
+        if self.laps:
+            self._ticks.start()
         self.reload()
 
     def _on_list(self, run_id: str, reply: m.SeriesList) -> None:

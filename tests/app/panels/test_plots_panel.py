@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
 from mezzotint_app.look.theme import DARK, LIGHT, theme_manager
+from mezzotint_app.look.widgets.text_label import ElidedLabel
 from mezzotint_app.panels.plots_panel import PlotsPanel
 from mezzotint_app.panels.run_picker import run_title
 from mezzotint_app.plots.curve_card import CurveCard
@@ -21,7 +22,7 @@ from mezzotint_app.plots.measures import format_value
 from mezzotint_app.plots.phase_plot import PhasePlot
 from mezzotint_app.state.app_state import AppState
 from mezzotint_sdk import messages as m
-from tests.app.app_records import run_record, spec
+from tests.app.app_records import progress, run_record, spec
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.series_answers import added, serve_series
 
@@ -188,6 +189,40 @@ def test_phases_are_summed_and_can_be_left_out(panel: PlotsPanel, qtbot: QtBot) 
     assert card.bars.hidden == {"load"}
 
 
+def test_the_phase_that_runs_grows_before_anything_was_measured(
+    client: FakeEngineClient, app_state: AppState, qtbot: QtBot
+) -> None:
+    panel = PlotsPanel(app_state)
+    qtbot.addWidget(panel)
+    panel.resize(900, 320)
+    client.reply(m.ListSeries, m.SeriesList(series=()))
+    client.connect_engine(runs=(run_record("r1", "running", started=2.0),))
+    with qtbot.waitExposed(panel):
+        panel.show()
+    client.emit_event(progress("r1", 0, 1, phase="load"))
+    qtbot.waitUntil(lambda: bool(panel.cards) and panel.area.isVisible())
+    card = panel.cards[1]
+    assert isinstance(card, PhasePlot)
+    qtbot.waitUntil(lambda: card.seconds_ms.get("load", 0.0) > 250.0)
+    client.emit_event(progress("r1", 3, 20))
+    qtbot.waitUntil(lambda: card.seconds_ms.get("denoise", 0.0) > 0.0)
+    before = card.seconds_ms["denoise"]
+    qtbot.waitUntil(lambda: card.seconds_ms["denoise"] > before)
+    assert card.times.running == "denoise"
+    assert not latency(panel).axis_x.isVisible(), "no scale without a point"
+
+
+def test_a_card_keeps_a_curve_that_can_be_read(panel: PlotsPanel) -> None:
+    """At 1100 x 700 the panel has room for 420 x 240: two cards in a row, the rest by scrolling."""
+    for width, height in ((418, 240), (655, 300), (300, 200)):
+        panel.resize(width, height)
+        panel.grab()
+        for card in panel.cards:
+            assert isinstance(card, PhasePlot) or card.box.height() >= 80, (width, card.title)  # type: ignore[attr-defined]
+            titles = card.findChildren(ElidedLabel)
+            assert [label.shown_text() for label in titles] == [card.title]
+
+
 def test_the_picker_lists_runs_and_picks(
     client: FakeEngineClient, panel: PlotsPanel, app_state: AppState
 ) -> None:
@@ -219,7 +254,7 @@ def test_each_empty_panel_says_what_to_do(
     qtbot.waitUntil(lambda: "queue" in hint())
     app_state.runs.select("r2")
     qtbot.waitUntil(lambda: "before its first step" in hint())
-    assert not panel.cards, "nothing is built before there is something to draw"
+    assert not panel.area.isVisible(), "no empty axes before there is something to draw"
 
 
 @pytest.mark.parametrize("ending", [".csv", ".png", ".svg"])

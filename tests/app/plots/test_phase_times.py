@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mezzotint_app.plots.phase_times import grouped, phase_times
+from mezzotint_app.state.phase_laps import PhaseLap
 from mezzotint_app.state.series_buffer import Points, thin
 from mezzotint_sdk.records import PhaseTime
 from tests.app.app_records import run_record
@@ -57,3 +58,20 @@ def test_neighbours_are_averaged_to_the_width() -> None:
     same, one = grouped(table, 10)
     assert one == 1
     assert same is table
+
+
+def test_a_phase_that_goes_on_counts_until_it_was_measured() -> None:
+    laps = [PhaseLap("load", 0, 490.0, False), PhaseLap("denoise", 0, 70.0, True)]
+    nothing_yet = phase_times({}, {}, None, laps)
+    assert nothing_yet.totals == {"load": 490.0, "denoise": 70.0}
+    assert nothing_yet.running == "denoise"
+    assert nothing_yet.pictures.tolist() == [[70.0]]
+    measured = phase_times({"load": points([500.0])}, {"load": 1}, None, laps)
+    assert measured.totals == {"load": 500.0, "denoise": 70.0}
+
+
+def test_the_second_picture_grows_on_the_first() -> None:
+    series = {"denoise": points([100.0]), "decode": points([5.0])}
+    times = phase_times(series, {"denoise": 1, "decode": 1}, None, [PhaseLap("denoise", 1, 30.0, True)])
+    assert times.totals == {"denoise": 130.0, "decode": 5.0}
+    assert times.pictures.tolist() == [[100.0, 5.0], [30.0, 0.0]]

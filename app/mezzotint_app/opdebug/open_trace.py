@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from mezzotint_app.commands import Command
+from mezzotint_app.opdebug.trace_export import COMMAND as EXPORT_TRACE
 from mezzotint_app.state.app_state import AppState
 
 __all__ = ["COMMANDS", "TRACE_SUFFIX", "ask_for_trace", "choose_trace"]
@@ -40,6 +41,7 @@ COMMANDS: tuple[Command, ...] = (
         menu="File",
         help="Look at the recorded ops of a run, without an engine; dropping the file does the same",
     ),
+    EXPORT_TRACE,
     Command(
         "file.close_trace",
         "Close trace",

@@ -22,6 +22,7 @@ from mezzotint_engine.opdebug.console_looking import LookCommands, SaidError
 from mezzotint_engine.opdebug.console_place import ConsolePlace
 from mezzotint_engine.opdebug.console_scope import generators_kept
 from mezzotint_engine.opdebug.console_values import said
+from mezzotint_engine.opdebug.memory_snapshot import MemorySnapshots
 from mezzotint_sdk.debug_messages import Resume
 from mezzotint_sdk.errors import BadInputError, MezzotintError
 
@@ -57,6 +58,9 @@ class LadderCommands(Protocol):
     def run_eagerly(self, path: str, eager: bool = True) -> None: ...
 
     def module_paths(self) -> tuple[str, ...]: ...
+
+    @property
+    def memory(self) -> MemorySnapshots: ...
 
 
 class _PythonLines(interactive.InteractiveConsole):
@@ -276,6 +280,17 @@ class Console(LookCommands):
         self.message(
             f"{words[0]} runs {'eagerly' if len(words) == 1 else 'as it was compiled'} from its next call on."
         )
+
+    def do_memory(self, arg: str) -> None:
+        """memory on | FILE.pickle: record what CUDA's allocator does from here on; write a snapshot of it."""
+        word = arg.strip()
+        if not word:
+            raise BadInputError("Say 'memory on' to record, or a file to write, as 'memory snapshot.pickle'.")
+        if word == "on":
+            self._ladder.memory.record()
+            self.message("What CUDA's allocator does is recorded from here on.")
+        else:
+            self.message(f"Written: {self._ladder.memory.save(word)}")
 
     def do_here(self, arg: str) -> None:
         """here: the place on the ladder."""

@@ -16,7 +16,7 @@ MAX_WORDS = 200
 
 COMMANDS: tuple[str, ...] = (
     *("op", "mod", "out", "phase", "iter", "back", "goto", "here", "restart"),
-    *("tensors", "stats", "watch", "skip", "eager"),
+    *("tensors", "stats", "watch", "skip", "eager", "memory"),
     *("next", "step", "return", "until", "continue", "quit", "help"),
     *("break", "tbreak", "clear", "condition", "ignore", "enable", "disable"),
     *("where", "up", "down", "list", "longlist", "args", "source", "retval"),
@@ -24,7 +24,7 @@ COMMANDS: tuple[str, ...] = (
 )
 
 HELP = """The ladder:   op [N]  mod [into]  out  phase [N]  iter [N]  back [N]  goto NUMBER|MODULE
-              here  restart  eager MODULE [off]
+              here  restart  eager MODULE [off]  memory on|FILE.pickle
 Tensors:      tensors  p EXPR  stats NAME  out = EXPR  skip [zeros|identity|EXPR]  watch EXPR [@ CONDITIONS]
 Breakpoints:  b CONDITIONS  tbreak  cl  condition  ignore  enable  disable
 Python lines: n(ext)  s(tep)  r(eturn)  unt(il)   c(ontinue)  q(uit)

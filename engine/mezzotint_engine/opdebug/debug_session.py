@@ -31,6 +31,7 @@ from mezzotint_engine.opdebug.gate import PASSED_ON, Gate
 from mezzotint_engine.opdebug.host_protocol import DebugHost
 from mezzotint_engine.opdebug.ladder import Ladder, place_text
 from mezzotint_engine.opdebug.look_back import LookBack, Rerun
+from mezzotint_engine.opdebug.memory_snapshot import MemorySnapshots
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
 from mezzotint_engine.opdebug.run_stops import RunStops
@@ -72,6 +73,7 @@ class DebugSession:
         self.modules = ModuleStack({})
         self.regions = CompiledRegions(self.modules)
         self.console = Console(self)
+        self.memory = MemorySnapshots()
         self.standing: Standstill | None = None
         self.touched = False
         self.plan: DebugPlan | None = None
@@ -295,6 +297,7 @@ class DebugSession:
     def _take_off(self) -> None:
         self._border_hooks.detach()
         self.regions.detach()
+        self.memory.stop()
         self.travel.detach()
         self._leave_mode()
         self.flush()

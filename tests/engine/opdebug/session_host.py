@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -72,6 +73,7 @@ class Debugged:
 
     def run(self, work: Callable[[DebugSession], T]) -> T:
         self.session.attach(self._models)
+        hook, sys.breakpointhook = sys.breakpointhook, self.session.breakpoint_hit
         self.session.ladder.enter_picture(0, 1)
         self.session.boundary()
         try:
@@ -80,6 +82,7 @@ class Debugged:
             self.session.run_failed(error)
             raise
         finally:
+            sys.breakpointhook = hook
             self.session.close()
 
     def start(self, work: Callable[[DebugSession], Any]) -> None:

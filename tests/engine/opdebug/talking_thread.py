@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook
 from mezzotint_engine.opdebug.console import Console, ConsolePlace
+from mezzotint_engine.opdebug.memory_snapshot import MemorySnapshots
 from mezzotint_engine.opdebug.source_places import stack_of
 from mezzotint_engine.opdebug.tensor_expression import names_of_op
 from mezzotint_sdk.debug_messages import Resume
@@ -155,6 +156,10 @@ class TalkingThread:
 
     def skip_op(self, kind: str, value: str) -> None:
         self.skipped.append((kind, value))
+
+    @property
+    def memory(self) -> MemorySnapshots:
+        return MemorySnapshots()
 
     def run_eagerly(self, path: str, eager: bool = True) -> None:
         raise BadInputError(f"{path} is not compiled.")

@@ -54,6 +54,9 @@ class CanvasPanel(QWidget):
         layout.addWidget(self._stack, 1)
         layout.addWidget(self.strip)
         layout.addLayout(bottom)
+        # as they stand: the view was made first, because the toolbar shows its zoom
+        QWidget.setTabOrder(self.toolbar.save, self.view)
+        QWidget.setTabOrder(self.view, self.strip)
 
         self.view.stepped.connect(state.canvas.step)
         canvas = state.canvas

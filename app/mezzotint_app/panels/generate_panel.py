@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
@@ -119,6 +121,10 @@ class GeneratePanel(QWidget):
         self._full("Size", self.size_field, "width", "height")
         self._full("Seed", self.seed, "seed")
         self._pair(("Count", self.count, "count"), ("Seed is", self.seed.mode, ""))
+        # the mode was made with the seed, and stands below it, behind the count
+        order = (self.seed.edit, self.seed.dice, self.seed.last, self.count, self.seed.mode, self.scheduler)
+        for before, after in pairwise(order):
+            QWidget.setTabOrder(before, after)
         self._full("Scheduler", self.scheduler, "scheduler")
         self._full("Device", self.device, "")
         self._full("Precision", self.dtype, "")

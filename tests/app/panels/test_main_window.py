@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt, QThreadPool
+from PySide6.QtGui import QAccessible, QImage
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QWidget
 
 from mezzotint_app import main_window
 from mezzotint_app.look.style_sheet import install_look
 from mezzotint_app.look.theme import theme_manager
 from mezzotint_app.main_window import MainWindow
+from mezzotint_app.panels.about_dialog import AboutDialog
+from mezzotint_app.panels.mask_dialog import MaskDialog
 from mezzotint_app.panels.settings_dialog import SettingsDialog
 from mezzotint_app.panels.status_bar import EngineStatusBar
 from mezzotint_app.state.app_state import AppState
@@ -109,6 +112,41 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(window: MainWin
     assert unreachable == []
 
 
+def nameless(top: QWidget) -> list[str]:
+    """What can take the keyboard and tells a screen reader nothing. Parts of spin boxes, combo boxes and
+    fields are told of by these."""
+    found = []
+    for widget in (top, *top.findChildren(QWidget)):
+        inside = any(
+            isinstance(above, (QAbstractSpinBox, QComboBox, QLineEdit)) for above in above_of(widget)
+        )
+        if widget.focusPolicy() == Qt.FocusPolicy.NoFocus or inside:
+            continue
+        told = QAccessible.queryAccessibleInterface(widget)
+        if not told or not told.text(QAccessible.Text.Name):
+            found.append(f"{type(widget).__name__} in {type(widget.parent()).__name__}")
+    return found
+
+
+def above_of(widget: QWidget) -> Iterator[QWidget]:
+    above = widget.parentWidget()
+    while above is not None:
+        yield above
+        above = above.parentWidget()
+
+
+def test_whatever_takes_the_keyboard_tells_a_screen_reader_its_name(window: MainWindow) -> None:
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    dialogs = (
+        SettingsDialog(window.state.settings, window),
+        MaskDialog(image, None, window.state.settings, window),
+        AboutDialog(window.state, window),
+    )
+    window.open_palette()
+    assert len(window.findChildren(QWidget)) > 200
+    assert {str(top): nameless(top) for top in (window, *dialogs) if nameless(top)} == {}
+
+
 def test_tab_goes_through_the_form_in_its_order(window: MainWindow, qtbot: Any) -> None:
     generate = window.generate
     generate.model.combo.setFocus()
@@ -119,7 +157,8 @@ def test_tab_goes_through_the_form_in_its_order(window: MainWindow, qtbot: Any) 
         if focus is generate.generate_button:
             break
         qtbot.keyClick(focus, Qt.Key.Key_Tab)
-    order = [generate.model.combo, generate.prompt, generate.negative, generate.steps, generate.seed.edit]
+    order: list[QWidget] = [generate.model.combo, generate.prompt, generate.negative, generate.steps]
+    order += [generate.seed.edit, generate.seed.dice, generate.count, generate.seed.mode, generate.scheduler]
     assert all(widget in seen for widget in order)
     assert sorted(order, key=seen.index) == order
     assert seen[-1] is generate.generate_button

@@ -248,8 +248,12 @@ def _combo(name: str, chars: int) -> QComboBox:
 
 def _title(run: RunRecord) -> str:
     prompt = " ".join(run.spec.prompt[:PROMPT_CHARS].split())
-    facts = " · ".join((prompt or "No prompt", f"seed {run.spec.seed}", f"{run.spec.steps} steps"))
-    return f"{facts}  ({run.run_id})"
+    facts = [prompt or "No prompt", f"seed {run.spec.seed}", f"{run.spec.steps} steps"]
+    for name in SETTINGS:
+        if (value := setting_text(run.spec, name)) != "auto":
+            unit = "" if name != "threads" else " thread" if value == "1" else " threads"
+            facts.append(f"{_value_title(name, value)}{unit}")
+    return f"{' · '.join(facts)}  ({run.run_id})"
 
 
 def _value_title(setting: str, value: str) -> str:

@@ -149,7 +149,7 @@ class GrowthPlot(QWidget):
         faint = pg.mkColor(theme.plot_colors[0])
         faint.setAlphaF(FAINT)
         self.curve.setPen(pg.mkPen(faint, width=1))
-        self.trend.setPen(pg.mkPen(theme.plot_colors[0], width=2))
+        self.trend.setPen(pg.mkPen(theme.plot_colors[1], width=2))
         self.line.setPen(pg.mkPen(theme.danger, width=1, style=Qt.PenStyle.DashLine))
         self.cross.setPen(pg.mkPen(theme.muted))
         self.tolerance.setPen(pg.mkPen(theme.warning, width=1, style=Qt.PenStyle.DotLine))

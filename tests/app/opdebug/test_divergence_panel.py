@@ -252,6 +252,7 @@ def test_finished_runs_are_offered_beside_the_form(
     source = panel.setup.source
     assert [source.itemData(row) for row in range(source.count())] == ["", "past"]
     assert source.currentData() == "", "what was chosen stays"
+    assert source.itemText(1) == "cat · seed 0 · 20 steps · bfloat16  (past)"
     source.setCurrentIndex(1)
     assert panel.setup.value.findData("bfloat16") == -1, "the run has it"
     assert "cat" in panel.setup.told.text()

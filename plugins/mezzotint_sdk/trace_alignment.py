@@ -1,9 +1,10 @@
 """Which op of one trace is which of another: by where they are, never by when they came.
 
-An op's place is picture, phase, step, module, and its name. Where a place holds as many ops in both traces,
-they are paired in their order there. Where it doesn't, something was inserted or left out: then the module's
-ops are laid beside each other as two texts are, so that the one that is too many is named and not merely the
-last of them.
+An op's place is picture, phase, step, module, and its name. For ops outside of modules the file that called
+them stands for the module: what another scheduler does is another thing. Where a place holds as many ops in
+both traces, they are paired in their order there. Where it doesn't, something was inserted or left out: then
+the module's ops are laid beside each other as two texts are, so that the one that is too many is named and
+not merely the last of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,8 +41,8 @@ class Alignment:
 
 
 def align_traces(first: TraceReader, second: TraceReader) -> Alignment:
-    names = _Names()
-    left, right = _Places(first, names), _Places(second, names)
+    names, by_file = _Names(), _by_file(first, second)
+    left, right = _Places(first, names, by_file), _Places(second, names, by_file)
     alike, unlike = _compared_counts(left.keys, right.keys)
     one, other = _in_order(left.keys, alike), _in_order(right.keys, alike)
     pairs = np.stack([one, other], axis=1)
@@ -62,10 +64,16 @@ class _Names:
         return self._of.setdefault(name, len(self._of))
 
 
+def _by_file(first: TraceReader, second: TraceReader) -> bool:
+    """Whether files tell ops outside of modules apart: not of two scripts that have none in common."""
+    files = [{Path(site.file).name for site in one.sites if not site.module} for one in (first, second)]
+    return bool(files[0] & files[1])
+
+
 class _Places:
     """Of each op of a trace: `keys` (place and name), `modules` (place alone), `tokens` (name and shapes)."""
 
-    def __init__(self, reader: TraceReader, names: _Names) -> None:
+    def __init__(self, reader: TraceReader, names: _Names, by_file: bool) -> None:
         rows = reader.rows
         marks = [
             names.number((one.image, one.phase, one.step)) for one in (*reader.marks, LadderMark())
@@ -74,6 +82,8 @@ class _Places:
         ops, modules, tokens = [], [], []
         for site in reader.sites:
             module = ".".join(part for part in site.module.split(".") if part != _COMPILED)
+            if by_file and not module:
+                module = f"/{Path(site.file).name}"  # no module's path begins so
             shapes = tuple(meta.shape for meta in site.outputs)
             ops.append(names.number((module, site.op, site.backward)))
             modules.append(names.number(module))

@@ -229,9 +229,13 @@ class GeneratePanel(QWidget):
         self._reason.setText(blocker)
         self._reason.setVisible(bool(blocker))
         run = followed_run(self._state)
+        can_stop = run is not None and run.state != "stopping"
+        if not can_stop and (self.pause_button.hasFocus() or self.cancel_button.hasFocus()):
+            # Qt would hand the keyboard to whatever comes next, in another panel
+            (self.generate_button if not blocker else self.prompt).setFocus()
         for button in (self.pause_button, self.cancel_button):
             # never hidden: a click on Cancel as the run ends would meet Generate, grown into its place
-            button.setEnabled(run is not None and run.state != "stopping")
+            button.setEnabled(can_stop)
         is_paused = run is not None and run.state == "paused"
         self.pause_button.setIcon(icon("play" if is_paused else "pause"))
         self.pause_button.setAccessibleName("Resume run" if is_paused else "Pause run")

@@ -34,6 +34,8 @@ ON_CLOSE = (
     ("stop", "They are cancelled and the engine stops"),
 )
 
+FIELD_PX = 160
+
 
 class SettingsDialog(QDialog):
     def __init__(self, settings: SettingsState, parent: QWidget | None = None) -> None:
@@ -68,6 +70,8 @@ class SettingsDialog(QDialog):
         folder_row.addWidget(self.folder, 1)
         folder_row.addWidget(browse)
 
+        for field in (self.theme, self.preview, self.repaint_rate):
+            field.setMinimumWidth(FIELD_PX)  # one edge, whatever their longest choice
         form = QFormLayout()
         form.setHorizontalSpacing(SPACING * 2)
         form.setVerticalSpacing(SPACING)
@@ -80,7 +84,8 @@ class SettingsDialog(QDialog):
         form.addRow("", self.smooth)
         form.addRow("", self.follow)
         form.addRow(text_label("Engine", "heading", self))
-        form.addRow(text_label("When the window closes,\nruns that are going", "", self), self.on_close)
+        on_close = text_label("When the window closes,\nruns that are going", "", self, buddy=self.on_close)
+        form.addRow(on_close, self.on_close)
         form.addRow(text_label("Model chooser opens in", "", self, buddy=self.folder), folder_row)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, parent=self)
         buttons.rejected.connect(self.reject)

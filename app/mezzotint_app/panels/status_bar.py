@@ -116,6 +116,7 @@ class EngineStatusBar(QStatusBar):
         self.device.setText(names.get(device) or device)
         self.device.setToolTip(device)
         self.memory.setText(self._memory_text())
+        self.memory.setToolTip(self._memory_of_each())
         self.memory.setVisible(bool(self.memory.text()))
         waiting = len(state.runs.queue_order)
         paused = "queue paused" if state.runs.queue_paused else ""
@@ -125,7 +126,9 @@ class EngineStatusBar(QStatusBar):
         self.run_bar.setVisible(run is not None)
         if progress is not None:
             self.run_text.setText(standing or progress_text(progress))
-            self.run_bar.show_progress(progress.phase, progress_part(progress))
+            goes_on = run is not None and run.state == "running" and not standing
+            color = "accent" if goes_on else "warning"
+            self.run_bar.show_progress(progress.phase, progress_part(progress), color)
         else:
             self.run_text.setText(standing)
             self.run_bar.show_progress("", 0.0)
@@ -134,10 +137,21 @@ class EngineStatusBar(QStatusBar):
         workers = self._state.engine.workers.values()
         host = sum(worker.memory_bytes for worker in workers)
         device = sum(worker.device_bytes for worker in workers)
-        parts = [f"Worker {bytes_text(host)}"] if host else []
+        who = f"{len(workers)} workers" if len(workers) > 1 else "Worker"
+        parts = [f"{who} {bytes_text(host)}"] if host else []
         if device:
             parts.append(f"device {bytes_text(device)}")
         return ", ".join(parts)
+
+    def _memory_of_each(self) -> str:
+        lines = []
+        for worker in self._state.engine.workers.values():
+            name = f"Worker {worker.worker_id} ({worker.state.replace('_', ' ')})"
+            device = f", {bytes_text(worker.device_bytes)} on {worker.device}" if worker.device_bytes else ""
+            lines.append(f"{name}: {bytes_text(worker.memory_bytes)}{device}")
+        if len(lines) > 1:
+            lines.append("The spare one takes over at once if the other dies.")
+        return "\n".join(lines)
 
     def _on_kill(self) -> None:
         for worker in list(self._state.engine.workers.values()):

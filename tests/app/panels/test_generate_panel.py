@@ -149,11 +149,13 @@ def test_pause_and_cancel_keep_their_place_and_work_while_something_runs(
     assert ready.pause_button.accessibleName() == "Resume run"
     ready.pause_button.click()
     assert client.last_call(m.ResumeRun).run_id == "a"
+    ready.cancel_button.setFocus()
     ready.cancel_button.click()
     assert client.last_call(m.CancelRun).run_id == "a"
     client.emit_event(m.RunChanged(run=run_record("a", "cancelled")))
     assert ready.cancel_button.isVisible()
     assert not ready.cancel_button.isEnabled()
+    assert ready.focusWidget() is ready.generate_button, "not what comes next in another panel"
 
 
 def test_a_megabyte_of_prompt_is_kept_whole_and_shown_in_part(qtbot: Any) -> None:

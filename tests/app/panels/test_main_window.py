@@ -265,6 +265,9 @@ def test_the_status_bar_tells_engine_device_memory_and_run(
     client.emit_event(progress("a", 3, 20))
     qtbot.waitUntil(lambda: "step 3 of 20" in bar.run_text.text(), timeout=5000)
     assert bar.queue.text() == "1 queued, queue paused"
+    client.emit_event(m.WorkerChanged(worker=worker("w2", "spare", memory_bytes=3 * 2**20)))
+    qtbot.waitUntil(lambda: bar.memory.text() == "2 workers 8 MiB", timeout=5000)
+    assert "Worker w2 (spare): 3 MiB" in bar.memory.toolTip()
     client.emit_event(m.WorkerChanged(worker=worker(state="not_answering")))
     qtbot.waitUntil(bar.kill.isVisible, timeout=5000)
     assert bar.engine.text() == "Worker not answering"

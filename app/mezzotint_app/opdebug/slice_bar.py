@@ -16,7 +16,10 @@ from mezzotint_app.state.tensor_view_state import TensorViewState
 __all__ = ["SliceBar"]
 
 INDEX_HELP = "As in numpy: 0, :, 3 or 2:5 or ..., 0. Empty is all of the tensor"
-AGAINST_HELP = "Show the tensor minus another one, or minus any expression on the stop's tensors: a, out * 2"
+AGAINST_HELP = (
+    "Show the tensor minus another one, or minus any expression: a, out * 2,\n"
+    "run('a1b2') (what this op gave in another run that kept its values), load('/data/x.npy')"
+)
 
 
 def labelled(title: str, field: QWidget, parent: QWidget) -> QWidget:

@@ -34,6 +34,7 @@ from mezzotint_engine.opdebug.look_back import LookBack, Rerun
 from mezzotint_engine.opdebug.memory_snapshot import MemorySnapshots
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
+from mezzotint_engine.opdebug.other_runs import OtherRuns
 from mezzotint_engine.opdebug.run_stops import RunStops
 from mezzotint_engine.opdebug.site_breakpoints import SiteBreakpoints
 from mezzotint_engine.opdebug.standing import Standstill
@@ -74,6 +75,7 @@ class DebugSession:
         self.regions = CompiledRegions(self.modules)
         self.console = Console(self)
         self.memory = MemorySnapshots()
+        self.other_runs = OtherRuns(self.trace)
         self.standing: Standstill | None = None
         self.touched = False
         self.plan: DebugPlan | None = None
@@ -417,8 +419,9 @@ class DebugSession:
         place = self.ladder.place_of_op(event)
         here = self.here(place, self.modules.depth)
         breakpoints = self._breakpoints
-        if event.site in breakpoints.kept and event.outputs and self._recorder is not None:
-            self._recorder.values(event.number, event.outputs[0])
+        if event.site in breakpoints.kept and self._recorder is not None:
+            for index, output in enumerate(event.outputs):
+                self._recorder.values(event.number, output, index)
         if self.watches:
             self.watches.at_op(self.names_of(event), breakpoints.sites[event.site], here)
         if self.stepper.at_op(here):

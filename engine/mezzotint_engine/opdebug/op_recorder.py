@@ -73,15 +73,15 @@ class OpRecorder:
         except Exception as error:  # disk full above all; the debugger's own trouble never ends a run
             self.failed = error
 
-    def values(self, op_number: int, output: torch.Tensor) -> None:
-        """Keep the values of an op's first output, as far as the trace's budget goes."""
+    def values(self, op_number: int, output: torch.Tensor, index: int = 0) -> None:
+        """Keep the values of an op's output, as far as the trace's budget goes."""
         if self.failed is not None or output.layout is not torch.strided or output.device.type == "meta":
             return
         plain = output.detach().to("cpu")
         if plain.dtype is torch.bfloat16 or (plain.dtype.is_floating_point and plain.element_size() == 1):
             plain = plain.float()  # which numpy has
         try:
-            self._writer.tensor(op_number, 0, plain.contiguous().numpy(), meta_of(output))
+            self._writer.tensor(op_number, index, plain.contiguous().numpy(), meta_of(output))
         except (OSError, TypeError) as error:
             self.failed = error
 

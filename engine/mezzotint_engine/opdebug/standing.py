@@ -282,12 +282,18 @@ class Standstill:
             self.restore(ask.name)
             return
         # the op's number seeds the noise: the same edit at the same place gives the same numbers
-        new = edited(self.tensor(ask.name), ask, self.names, seed=max(self.place.op_number, 0))
+        new = edited(self.tensor(ask.name), ask, self.all_names(), seed=max(self.place.op_number, 0))
         what = " ".join(word for word in (ask.kind, ask.value, ask.other) if word)
         where = f"{ask.name}[{ask.index}]" if ask.index else ask.name
         self.set_tensor(ask.name, new, f"edited {where}: {what}")
 
     # --- looking
+
+    def all_names(self) -> dict[str, object]:
+        """What expressions of looks and edits may name: the stop's own, other runs and files."""
+        device = next((one.device for one in (*self.outs, *self.ins)), None)
+        number = self.place.op_number if self.event is not None else -1
+        return {**self.session.other_runs.names(number, device), **self.names}
 
     def value_of(self, name: str) -> tuple[Tensor, TensorFacts]:
         """A tensor of the stop, or what an expression on its names gives. Raises BadInputError."""
@@ -296,7 +302,7 @@ class Standstill:
             role, index = position
             tensor = self.ins[index] if role == "in" else self.outs[index]
             return tensor, facts_of(tensor, name, "input" if role == "in" else "output")
-        value = TensorExpression(name).value(self.names)
+        value = TensorExpression(name).value(self.all_names())
         if not isinstance(value, Tensor):
             value = torch.as_tensor(value)
         return value, facts_of(value, name, "input")
@@ -308,7 +314,7 @@ class Standstill:
         event = self.event
         source = attention_of_call(event.func, event.args, event.kwargs) if event is not None else None
         lookers = Lookers(decode_latent=host.decode, attention=source, tokens=host.prompt_tokens())
-        shown, array = look(tensor, facts, ask.view, lookers, self.names)
+        shown, array = look(tensor, facts, ask.view, lookers, self.all_names())
         if array is not None:
             ref = host.write_array(array)
             note = shown.note or (

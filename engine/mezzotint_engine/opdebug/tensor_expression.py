@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mezzotint_sdk.errors import BadInputError
+from mezzotint_sdk.errors import BadInputError, MezzotintError
 
 __all__ = [
     "TensorExpression",
@@ -140,6 +140,8 @@ class TensorExpression:
                 return eval(self._code, scope)
         except NameError as error:
             raise BadInputError(f"'{_short(self.text)}' uses {_unknown_name(error, names)}.") from None
+        except MezzotintError:
+            raise  # of a function that was given as a name; it says all
         except Exception as error:
             raise BadInputError(f"'{_short(self.text)}' fails here: {_said(error)}") from None
 

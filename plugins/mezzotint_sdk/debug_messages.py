@@ -19,7 +19,6 @@ from mezzotint_sdk.debug_records import (
     TensorLook,
     TensorView,
     Verb,
-    WatchValue,
 )
 from mezzotint_sdk.errors import ErrorInfo
 from mezzotint_sdk.message_body import Body
@@ -240,14 +239,6 @@ class BreakpointsChanged(Body, frozen=True, kw_only=True):
     breakpoints: tuple[Breakpoint, ...]
 
 
-class Watched(Body, frozen=True, kw_only=True):
-    """Values of watches, over ops, steps or iterations (`x` counts ops of the trace)."""
-
-    x: float
-    step: int
-    values: tuple[WatchValue, ...]
-
-
 class CaptureFailed(Body, frozen=True, kw_only=True):
     """The debugger failed inside; the op is marked in the table, and the run goes on."""
 
@@ -255,7 +246,7 @@ class CaptureFailed(Body, frozen=True, kw_only=True):
     op_number: int = -1
 
 
-DebugReport = Armed | Disarmed | Stopped | WentOn | Printed | BreakpointsChanged | Watched | CaptureFailed
+DebugReport = Armed | Disarmed | Stopped | WentOn | Printed | BreakpointsChanged | CaptureFailed
 
 
 # --- how they travel ---------------------------------------------------------------------------------------

@@ -90,7 +90,6 @@ from mezzotint_sdk.debug_messages import (
     Standing,
     Stopped,
     TensorShown,
-    Watched,
     WentOn,
 )
 from mezzotint_sdk.message_body import PROTOCOL_VERSION, Body, Measurements, Preview, Progress
@@ -294,7 +293,6 @@ __all__ = [
     "SubmitJobs",
     "TensorShown",
     "ToWorker",
-    "Watched",
     "Welcome",
     "WentOn",
     "WorkerBeat",

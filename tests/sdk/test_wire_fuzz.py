@@ -17,7 +17,6 @@ from mezzotint_sdk.debug_records import (
     TensorLook,
     TensorStatistics,
     TensorView,
-    WatchValue,
 )
 from mezzotint_sdk.errors import BadMessageError, ErrorInfo
 from mezzotint_sdk.job_spec import GenerateSpec, ImageValue, ModelRef
@@ -79,7 +78,7 @@ WHOLE = (
             9,
             m.DebuggerReported(
                 run_id="r",
-                report=m.Watched(x=1.0, step=0, values=(WatchValue(expression="out.max()", value=2.0),)),
+                report=m.Printed(text="max 2.0"),
             ),
         )
     ),

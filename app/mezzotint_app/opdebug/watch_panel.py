@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QFontDatabase, QKeyEvent
 from PySide6.QtWidgets import (
@@ -21,12 +22,14 @@ from PySide6.QtWidgets import (
 
 from mezzotint_app.look.theme import FONT_SMALL, SPACING, theme_manager
 from mezzotint_app.look.widgets.empty_state import EmptyState
+from mezzotint_app.look.widgets.field_error import FieldError
 from mezzotint_app.look.widgets.segmented_choice import SegmentedChoice
 from mezzotint_app.look.widgets.tool_button import tool_button
 from mezzotint_app.opdebug.watch_plot import WatchPlot
 from mezzotint_app.state.app_state import AppState
 from mezzotint_app.state.debug_state import DebugState
 from mezzotint_app.state.pacer import Pacer
+from mezzotint_app.state.watch_series import Numbers
 
 __all__ = ["WatchModel", "WatchPanel"]
 
@@ -115,7 +118,8 @@ class WatchPanel(QWidget):
         self.field.setToolTip("Python on out, outs, ins, a, b, …, step and phase; Enter adds it")
         self.field.setFont(font)
         self.field.returnPressed.connect(self.add)
-        self.plot = WatchPlot(state.debug, self)
+        self._trace = state.trace
+        self.plot = WatchPlot(state.debug, self._steps_of, self)
         self.axis = SegmentedChoice(
             "Plot over",
             [
@@ -154,12 +158,16 @@ class WatchPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        self.error = FieldError(self.field, parent=self)
+        self.field.textEdited.connect(lambda _text: self.error.show_problem(""))
         layout.addLayout(tools)
+        layout.addWidget(self.error)
         layout.addWidget(self._pages, 1)
         self._pacer = Pacer(state.settings.values.repaint_hz, self)
         self._pacer.due.connect(self._redraw)
         debug = state.debug
-        debug.watched.connect(lambda _report: self._pacer.request())
+        debug.watched.connect(self._pacer.request)
+        state.trace.shown_grew.connect(lambda *_: self._on_trace())
         debug.watches_changed.connect(self._on_list)
         debug.armed_changed.connect(self._pacer.request)  # another run: its own curves
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._refresh())
@@ -193,7 +201,9 @@ class WatchPanel(QWidget):
     def add(self) -> None:
         """Watch what is typed in the field."""
         text = self.field.text().strip()
-        if text:
+        problem = _problem(text)
+        self.error.show_problem(problem)
+        if text and not problem:
             self.field.clear()
             self._debug.set_watches((*self._debug.watches, text))
 
@@ -219,9 +229,33 @@ class WatchPanel(QWidget):
         self._pages.setCurrentIndex(1 if self._debug.watches else 0)
         self.remove.setEnabled(self.table.selectionModel().hasSelection())
 
+    def _on_trace(self) -> None:
+        if self.plot.over_steps:  # which op is of which step stands in the trace
+            self._pacer.request()
+
+    def _steps_of(self, ops: Numbers) -> Numbers:
+        """The step of each op, counted on from picture to picture; -1 for those outside of steps."""
+        rows = self._trace.rows
+        marks = [mark.image * mark.steps + mark.step if mark.step >= 0 else -1 for mark in self._trace.marks]
+        steps = np.full(len(ops), -1.0)
+        known = ops < len(rows)
+        if marks:
+            steps[known] = np.array(marks, np.float64)[rows["mark"][ops[known].astype(np.int64)]]
+        return steps
+
     def _redraw(self) -> None:
         if self.isVisible():
             self.model.refresh()
             self.plot.refresh()
         else:
             self.plot.is_stale = True
+
+
+def _problem(text: str) -> str:
+    """Why this can't be watched, as far as it is seen without a run; the engine would refuse all for it."""
+    expression, at, _place = text.rpartition(" @ ")
+    try:
+        compile((expression if at else text).strip() or "0", "watch", "eval")
+    except (SyntaxError, ValueError) as error:
+        return f"This is no Python expression: {getattr(error, 'msg', error)}."
+    return ""

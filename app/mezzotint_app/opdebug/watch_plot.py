@@ -18,7 +18,7 @@ from mezzotint_app.plots.plot_box import PlotBox, PlotCanvas
 from mezzotint_app.plots.plot_card import PlotCard
 from mezzotint_app.plots.scaled_axis import ScaledAxis
 from mezzotint_app.state.debug_state import DebugState
-from mezzotint_app.state.watch_series import Numbers
+from mezzotint_app.state.watch_series import Numbers, StepsOf
 
 __all__ = ["WatchPlot", "number_text"]
 
@@ -43,9 +43,10 @@ class _NumberAxis(ScaledAxis):
 class WatchPlot(PlotCard):
     """`over_steps`: one value for each step, the last in it; else all of them, over op numbers."""
 
-    def __init__(self, debug: DebugState, parent: QWidget | None = None) -> None:
+    def __init__(self, debug: DebugState, steps_of: StepsOf, parent: QWidget | None = None) -> None:
         super().__init__("Watches", "", parent)
         self._debug = debug
+        self._steps_of = steps_of
         self.over_steps = False
         self._follows = True
         self._is_setting = False
@@ -85,7 +86,7 @@ class WatchPlot(PlotCard):
         for expression in self._debug.watches:
             course = courses.get(expression)
             if course is not None and len(course):
-                points = course.over_steps() if self.over_steps else course.over_ops()
+                points = course.over_steps(self._steps_of) if self.over_steps else course.over_ops()
                 if len(points[0]):
                     self._points[expression] = points
         for gone in set(self._curves) - set(self._points):

@@ -18,6 +18,7 @@ from mezzotint_app.state.debug_cursor import Cursor
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_app.state.settings_state import SettingsState
+from mezzotint_app.state.watch_feed import WatchFeed
 from mezzotint_app.state.watch_series import WatchCourses
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.debug_records import Breakpoint, DebugPlan, Level, Place, Stop, Verb
@@ -51,7 +52,7 @@ class DebugState(QObject):
     armed_changed = Signal()  # armed, arming or the run
     breakpoints_changed = Signal()
     printed = Signal(str)  # a logpoint's line, or the console's while the run goes on
-    watched = Signal(object)  # Watched, after `watch_courses` took it
+    watched = Signal()  # `watch_courses` took points
     watches_changed = Signal()  # the list of expressions, or their values at a stop
     trace_changed = Signal()
     failed = Signal(object)  # CaptureFailed
@@ -82,6 +83,8 @@ class DebugState(QObject):
         self.is_going = False  # told to go on, and not yet heard that it does
         self.watches: tuple[str, ...] = settings.values.watches
         self.watch_courses = WatchCourses()
+        self._watch_feed = WatchFeed(client, self.watch_courses, lambda: self.stop is not None, self)
+        self._watch_feed.arrived.connect(self.watched)
         self.trace_path = ""
         self.latent: np.ndarray | None = None  # uint8 (height, width, 3), of the stop
         self.note = ""  # what can't be stopped at in this run
@@ -311,9 +314,6 @@ class DebugState(QObject):
                 self.printed.emit(report.text)
             case m.BreakpointsChanged():
                 self.breakpoint_list.take(report.breakpoints)
-            case m.Watched():
-                self.watch_courses.take(report.values, report.x, report.step)
-                self.watched.emit(report)
             case m.CaptureFailed():
                 self._on_capture_failed(report)
 
@@ -331,7 +331,7 @@ class DebugState(QObject):
         self.armed = False
         self.stop, self.latent = None, None
         self.note, self.failures = "", 0
-        self.watch_courses.clear()
+        self._watch_feed.follow(run_id)
         self.selected_op = -1
         self._set_going(False)
 
@@ -356,8 +356,9 @@ class DebugState(QObject):
         self._set_going(False)
         if stop.level in LEVELS:
             self.set_level(stop.level)
-        place = stop.place
-        self.watch_courses.take(stop.watches, place.op_number, place.step, plotted=False)
+        if not stop.looking_back and stop.place.op_number >= 0:
+            self.watch_courses.stand_at(stop.place.op_number)
+        self.watch_courses.take(stop.watches)
         self.console.add("stop", stop.message)
         if not was_armed:
             self.armed_changed.emit()
@@ -437,6 +438,7 @@ class DebugState(QObject):
         if run is not None and (run.debugged or run.run_id == self.run_id):
             if run.run_id != self.run_id:
                 self._follow(run.run_id)
+            self._watch_feed.catch_up(self.watches)
             self.ask(m.GetStop(), self._on_standing, lambda _error: self._end())
 
     def _on_standing(self, reply: m.DebugReply) -> None:
@@ -454,6 +456,5 @@ class DebugState(QObject):
             self._on_stopped(reply.stop, None)
         elif reply.stop != self.stop:
             self.stop = reply.stop  # the same place, after an edit or with other watches
-            place = self.stop.place
-            self.watch_courses.take(self.stop.watches, place.op_number, place.step, plotted=False)
+            self.watch_courses.take(self.stop.watches)
             self.watches_changed.emit()

@@ -6,7 +6,7 @@ that a run of any length keeps its shape within a fixed memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +18,29 @@ __all__ = ["CAPACITY", "WatchCourse", "WatchCourses"]
 CAPACITY = 20_000  # points of one expression
 
 Numbers = npt.NDArray[np.float64]
+StepsOf = Callable[[Numbers], Numbers]  # the step of each op, by number; -1 where there is none
 
 
 class WatchCourse:
-    """Points of one expression: number of the op, step, value."""
+    """Points of one expression: number of the op, value."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._points = np.empty((3, capacity), np.float64)
+        self._points = np.empty((2, capacity), np.float64)
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, x: float, step: int, value: float) -> None:
+    @property
+    def last_op(self) -> float:
+        return float(self._points[0, self._count - 1]) if self._count else -1.0
+
+    def add(self, x: float, value: float) -> None:
+        if x <= self.last_op:
+            return  # executed again for a look back, or told twice
         if self._count == self._points.shape[1]:
             self._thin()
-        self._points[:, self._count] = (x, step, value)
+        self._points[:, self._count] = (x, value)
         self._count += 1
 
     def _thin(self) -> None:
@@ -44,11 +51,12 @@ class WatchCourse:
 
     def over_ops(self) -> tuple[Numbers, Numbers]:
         """Op numbers and values."""
-        return self._points[0, : self._count], self._points[2, : self._count]
+        return self._points[0, : self._count], self._points[1, : self._count]
 
-    def over_steps(self) -> tuple[Numbers, Numbers]:
+    def over_steps(self, steps_of: StepsOf) -> tuple[Numbers, Numbers]:
         """Steps or iterations and the last value in each; what was before the first step is left out."""
-        steps, values = self._points[1, : self._count], self._points[2, : self._count]
+        ops, values = self.over_ops()
+        steps = steps_of(ops)
         inside = steps >= 0
         steps, values = steps[inside], values[inside]
         if not len(steps):
@@ -75,9 +83,24 @@ class WatchCourses:
             for expression in set(known) - wanted:
                 del known[expression]
 
-    def take(self, values: Iterable[WatchValue], x: float, step: int, *, plotted: bool = True) -> None:
-        """`plotted` False: values at a stop, which a report gives as well."""
+    def take(self, values: Iterable[WatchValue]) -> None:
+        """Values at a stop; their points come with the run's series."""
         for value in values:
             self.newest[value.expression] = value
-            if plotted and value.value is not None:
-                self.courses.setdefault(value.expression, WatchCourse()).add(x, step, value.value)
+
+    def take_points(
+        self, expression: str, ops: Sequence[float], values: Sequence[float], *, stands: bool
+    ) -> None:
+        """Points of the run's series, in the order of ops. While the run `stands`, the newest value is that
+        of the stop."""
+        course = self.courses.setdefault(expression, WatchCourse())
+        for op, value in zip(ops, values, strict=True):
+            course.add(op, value)
+        if len(values) and not stands:
+            last = float(values[-1])
+            self.newest[expression] = WatchValue(expression=expression, value=last, text=f"{last:.6g}")
+
+    def stand_at(self, op_number: int) -> None:
+        """The run stands at this op: where it was farther before, it has begun anew."""
+        if any(course.last_op > op_number for course in self.courses.values()):
+            self.courses.clear()

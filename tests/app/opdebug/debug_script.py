@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from mezzotint_app.state.app_state import AppState
@@ -69,6 +69,19 @@ class DebugScript:
 
     def report(self, report: m.DebugReport, run_id: str = RUN) -> None:
         self.client.emit_event(m.DebuggerReported(run_id=run_id, report=report))
+
+    def watched(self, expression: str, ops: Sequence[float], values: Sequence[float]) -> None:
+        """Points of a watch, as they come live: of a series of the run."""
+        self.client.emit_event(
+            m.MetricsAdded(
+                run_id=RUN,
+                name=f"watch/{expression}",
+                unit="",
+                steps=tuple(ops),
+                values=tuple(values),
+                times=(0.0,) * len(ops),
+            )
+        )
 
     def armed(self, trace: str = "", note: str = "") -> None:
         """A run goes on under the debugger."""

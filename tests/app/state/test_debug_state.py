@@ -295,7 +295,7 @@ def test_watches_are_set_kept_and_read(app_state: AppState, script: DebugScript)
     value = WatchValue(expression="out.max()", value=3.0, text="3.0")
     script.reply(m.GetStop, lambda _ask: m.Standing(armed=True, stop=stop(1, watches=(value,))))
     script.stopped(1)
-    script.report(m.Watched(x=10, step=0, values=(value,)))
+    script.watched("out.max()", (10,), (3.0,))
     assert len(debug.watch_courses.courses["out.max()"]) == 1
     debug.set_watches(["out.max()"])
     assert script.asked(m.SetWatches)[-1].expressions == ("out.max()",)

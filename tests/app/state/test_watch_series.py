@@ -11,7 +11,7 @@ from mezzotint_sdk.debug_records import WatchValue
 def test_a_full_course_is_thinned_and_keeps_its_newest_points() -> None:
     course = WatchCourse(capacity=100)
     for x in range(1000):
-        course.add(x, x // 10, float(x))
+        course.add(x, float(x))
     xs, values = course.over_ops()
     assert len(xs) <= 100
     assert np.array_equal(xs, values)
@@ -21,21 +21,35 @@ def test_a_full_course_is_thinned_and_keeps_its_newest_points() -> None:
 
 
 def test_over_steps_each_has_its_last_value_and_what_was_before_is_left_out() -> None:
+    of_ops = np.array((-1, -1, 0, 0, 1, 1, 1, 2), np.float64)
     course = WatchCourse()
-    for x, step in enumerate((-1, -1, 0, 0, 1, 1, 1, 2)):
-        course.add(x, step, float(x))
-    steps, values = course.over_steps()
+    for x in range(len(of_ops)):
+        course.add(x, float(x))
+    steps, values = course.over_steps(lambda ops: of_ops[ops.astype(int)])
     assert list(steps) == [0, 1, 2]
     assert list(values) == [3, 6, 7]
-    assert [len(part) for part in WatchCourse().over_steps()] == [0, 0]
+    assert [len(part) for part in WatchCourse().over_steps(lambda ops: ops)] == [0, 0]
 
 
-def test_values_without_a_number_are_told_and_not_plotted() -> None:
+def test_values_of_a_stop_are_shown_and_points_are_plotted() -> None:
     courses = WatchCourses()
-    courses.take((WatchValue(expression="foo", text="no such name", failed=True),), 1, 0)
+    courses.take((WatchValue(expression="foo", text="no such name", failed=True),))
     assert courses.newest["foo"].failed
-    assert courses.courses == {}
-    courses.take((WatchValue(expression="a", value=1.0, text="1"),), 1, 0, plotted=False)
-    assert courses.courses == {}, "a report gives the same value again"
+    courses.take((WatchValue(expression="a", value=1.0, text="1"),))
+    assert courses.courses == {}, "the run's series gives the same value"
+    courses.take_points("a", (1, 2), (1.0, 0.25), stands=True)
+    assert courses.newest["a"].text == "1", "at a stop its value counts"
+    courses.take_points("a", (2, 3), (0.25, 0.5), stands=False)
+    assert list(courses.courses["a"].over_ops()[0]) == [1, 2, 3], "none is taken twice"
+    assert courses.newest["a"].text == "0.5"
     courses.keep_only(["a"])
     assert list(courses.newest) == ["a"]
+
+
+def test_a_run_that_begins_anew_has_new_curves() -> None:
+    courses = WatchCourses()
+    courses.take_points("a", (1, 2, 3), (1.0, 2.0, 3.0), stands=False)
+    courses.stand_at(3)
+    assert len(courses.courses["a"]) == 3
+    courses.stand_at(0)
+    assert courses.courses == {}

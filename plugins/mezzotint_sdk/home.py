@@ -90,6 +90,16 @@ class Home:
         return self.runtime / "engine.json"
 
     @property
+    def engine_lock(self) -> Path:
+        """Held by the engine; it also works where the home is read-only."""
+        return self.runtime / "engine.lock"
+
+    @property
+    def start_lock(self) -> Path:
+        """Held by whoever starts an engine, while it does."""
+        return self.runtime / "start.lock"
+
+    @property
     def slots(self) -> Path:
         return self.runtime / "slots"
 
@@ -97,6 +107,10 @@ class Home:
         """Create the folders. Raises OSError when the place is read-only or full."""
         for folder in (self.root, self.runs, self.inputs, self.logs, self.cache):
             folder.mkdir(parents=True, exist_ok=True)
+        self.ensure_runtime()
+
+    def ensure_runtime(self) -> None:
+        """Create the run-time folder, which the last engine removed. Raises OSError."""
         self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.name == "posix":
             status = self.runtime.lstat()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from types import TracebackType
 
 from mezzotint_sdk.errors import EngineError, StorageError
+from mezzotint_sdk.file_lock import try_lock
 from mezzotint_sdk.home import HOME_VARIABLE, Home
 
 __all__ = ["StartLock"]
@@ -29,21 +29,26 @@ class StartLock:
         self._descriptor = -1
 
     def __enter__(self) -> StartLock:
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            descriptor = self._try()
+            if descriptor is not None:
+                self._descriptor = descriptor
+                return self
+            if time.monotonic() > deadline or self._stop.wait(RETRY_S):
+                raise EngineError("Another process has been starting the engine for too long; try again.")
+
+    def _try(self) -> int | None:
         try:
             self._home.ensure()
-            path = self._home.runtime / "start.lock"
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            return try_lock(self._home.start_lock)
+        except FileNotFoundError:
+            return None  # an engine that ends has just removed the folder
         except OSError as error:
             raise StorageError(
                 f"The data folder {self._home.root} can't be used: {error.strerror or error}; "
                 f"free or repair it, or choose another with {HOME_VARIABLE}."
             ) from error
-        deadline = time.monotonic() + self._timeout_s
-        while not _try_lock(self._descriptor):
-            if time.monotonic() > deadline or self._stop.wait(RETRY_S):
-                self._close()
-                raise EngineError("Another process has been starting the engine for too long; try again.")
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -53,18 +58,3 @@ class StartLock:
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -56,7 +56,7 @@ class EngineServer:
         try:
             self._prepare_folders()
             lock = HomeLock(home)
-            self._closers.append(lock.release)
+            self._closers += [lock.release, lock.remove_runtime_folder, self._remove_copies]
             self._log = EngineLog(home.logs if home.logs.is_dir() else None)
             self._closers.append(self._log.close)
             self._clean_up_after_a_crash()
@@ -215,6 +215,8 @@ class EngineServer:
                 closer()
             except (OSError, MezzotintError) as error:
                 self._log.exception("server", "ending met an error", error)
+
+    def _remove_copies(self) -> None:
         runtime = self._options.home.runtime
         for name in ("read-only-copy.db", "read-only-copy.db-wal", "read-only-copy.db-shm"):
             (runtime / name).unlink(missing_ok=True)

@@ -8,14 +8,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from mezzotint_engine.server.home_lock import HomeLock
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.array_slots import create_slot_file
 from mezzotint_sdk.endpoint import read_engine_file
+from mezzotint_sdk.file_lock import try_lock
 from mezzotint_sdk.home import Home
 from mezzotint_sdk.job_spec import spec_from_json
 from mezzotint_sdk.records import FINAL_STATES
@@ -90,11 +93,47 @@ def test_a_stopped_engine_leaves_nothing_behind(mezzotint_home: Path) -> None:
         client.until(lambda n: isinstance(n.body, m.EngineStopping), "the end")
         assert engine.process.wait(20) == 0
         assert not any(is_alive(worker.pid) for worker in workers)
-        left = {path.name for path in engine.home.runtime.iterdir()}
-        assert left <= {"engine.lock"}
+        assert not engine.home.runtime.exists(), "on Linux it lies in memory, and would stay there for ever"
     with running_engine(mezzotint_home) as engine:
         run = engine.client().get(m.GetRun(run_id=run_id)).run
         assert run.state == "interrupted"
+
+
+def test_the_runtime_folder_stays_while_somebody_starts_an_engine(mezzotint_home: Path) -> None:
+    with running_engine(mezzotint_home) as engine:
+        engine.client()
+        starting = try_lock(engine.home.start_lock)
+        assert starting is not None
+        assert engine.stop() == 0
+        left = {path.name for path in engine.home.runtime.iterdir()}
+        os.close(starting)
+        assert left == {"engine.lock", "start.lock"}
+
+
+def test_what_is_not_ours_keeps_the_runtime_folder(mezzotint_home: Path) -> None:
+    with running_engine(mezzotint_home) as engine:
+        engine.client()
+        (engine.home.runtime / "somebody's").write_text("file")
+        assert engine.stop() == 0
+        assert (engine.home.runtime / "somebody's").exists()
+
+
+def test_who_waits_for_an_engine_that_ends_gets_a_lock_that_counts(mezzotint_home: Path) -> None:
+    """The file that it waits for is removed under its hands: the lock must be on the new one."""
+    home = Home(mezzotint_home)
+    home.ensure()
+    first = HomeLock(home)
+    found: list[HomeLock] = []
+    waiter = threading.Thread(target=lambda: found.append(HomeLock(home)))
+    waiter.start()
+    first.remove_runtime_folder()
+    assert not home.runtime.exists()
+    first.release()
+    waiter.join(20)
+    assert found
+    assert home.engine_lock.exists()
+    assert try_lock(home.engine_lock) is None
+    found[0].release()
 
 
 def test_sigint_ends_it_as_well_even_with_a_deaf_worker(mezzotint_home: Path) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import SPACING
@@ -79,6 +79,8 @@ class GeneratePanel(QWidget):
     def _build_form(self) -> QWidget:
         state, generate = self._state, self._state.generate
         form = QWidget(self)
+        # rows are never squeezed: below its own height the form scrolls
+        form.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         self.model = ModelPicker(state, form)
         self.mode = SegmentedChoice("Mode", MODES, form)
         self.mode.chosen.connect(lambda key: generate.set(mode=key))

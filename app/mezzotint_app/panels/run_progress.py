@@ -76,5 +76,5 @@ class RunProgress(QWidget):
         self.bar.show_progress("done" if ended_well else "", 0.0, "border_strong")
         line = run_summary(run)
         if self._state.canvas.is_earlier:
-            line += " · the picture is of the run before"
+            line += " · earlier picture shown"
         self.text.setText(line)

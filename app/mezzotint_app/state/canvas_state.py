@@ -119,6 +119,8 @@ class CanvasState(QObject):
     def _on_run(self, run_id: str) -> None:
         if run_id == self.run_id:
             self.runChanged.emit()
+            if self.is_earlier:
+                self.picturesChanged.emit()  # the picture before this run is in view again
 
     def _on_reset(self) -> None:
         self.runChanged.emit()

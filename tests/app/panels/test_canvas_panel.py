@@ -134,11 +134,11 @@ def test_a_run_cancelled_before_its_first_picture_leaves_the_one_before_it(
     qtbot.waitUntil(lambda: panel.view.isVisible() and panel.view.file == "", timeout=5000)
     client.emit_event(m.RunChanged(run=run_record("c", "cancelled", seconds=1.5)))
     qtbot.waitUntil(lambda: panel.view.file == path, timeout=5000)
-    assert panel.progress.text.text() == "Cancelled after 1.5 s · the picture is of the run before"
+    assert panel.progress.text.text() == "Cancelled after 1.5 s · earlier picture shown"
 
     client.emit_event(m.ArtifactsDeleted(artifact_ids=(1,)))
     assert panel.empty.isVisible()
-    assert "before" not in panel.progress.text.text()
+    assert "earlier" not in panel.progress.text.text()
 
 
 def test_a_preview_and_its_picture_have_one_zoom_and_one_place(

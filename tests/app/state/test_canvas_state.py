@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mezzotint_app.state.app_state import AppState
@@ -70,6 +72,21 @@ def test_a_picture_of_the_gallery_comes_into_view(client: FakeEngineClient, canv
     canvas_state.canvas.show_picture(pictures[0])
     assert canvas_state.canvas.run_id == "old"
     assert canvas_state.canvas.picture == pictures[0]
+
+
+def test_the_picture_before_a_cancelled_run_is_told_of(
+    client: FakeEngineClient, canvas_state: AppState, qtbot: Any
+) -> None:
+    canvas = canvas_state.canvas
+    client.emit_event(m.ArtifactAdded(artifact=artifact(1, "a")))
+    client.emit_event(m.RunChanged(run=run_record("a", "finished", artifact_count=1)))
+    client.emit_event(m.RunChanged(run=run_record("b", "running", started=2.0)))
+    assert canvas.run_id == "b"
+    assert canvas.picture is None
+    with qtbot.waitSignal(canvas.picturesChanged, timeout=1000):
+        client.emit_event(m.RunChanged(run=run_record("b", "cancelled")))
+    assert canvas.picture is not None
+    assert canvas.picture.artifact_id == 1
 
 
 def test_a_run_that_was_cancelled_long_ago_shows_no_other_runs_picture(

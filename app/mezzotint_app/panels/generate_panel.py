@@ -113,23 +113,24 @@ class GeneratePanel(QWidget):
         grid.setColumnStretch(1, 1)
         grid.setColumnStretch(3, 1)
         self._grid = grid
-        self._full("Model", self.model, "model")
+        # underlined letters are those that no menu has; Device and the seed's mode find none left
+        self._full("&Model", self.model, "model")
         self._full("", self.mode, "mode")
-        self._full("Prompt", self.prompt, "prompt", above=True)
-        self._full("Negative", self.negative, "negative_prompt", above=True)
-        self._source_label = self._full("Picture", self.source, "", above=True)
-        self._strength_label = self._full("Strength", self.strength, "strength")
-        self._pair(("Steps", self.steps, "steps"), ("Guidance", self.guidance, "guidance_scale"))
-        self._full("Size", self.size_field, "width", "height")
-        self._full("Seed", self.seed, "seed")
-        self._pair(("Count", self.count, "count"), ("Seed is", self.seed.mode, ""))
+        self._full("&Prompt", self.prompt, "prompt", above=True)
+        self._full("&Negative", self.negative, "negative_prompt", above=True)
+        self._source_label = self._full("P&icture", self.source, "", above=True)
+        self._strength_label = self._full("Stren&gth", self.strength, "strength")
+        self._pair(("S&teps", self.steps, "steps"), ("G&uidance", self.guidance, "guidance_scale"))
+        self._full("Si&ze", self.size_field, "width", "height")
+        self._full("&Seed", self.seed, "seed")
+        self._pair(("&Count", self.count, "count"), ("Seed is", self.seed.mode, ""))
         # the mode was made with the seed, and stands below it, behind the count
         order = (self.seed.edit, self.seed.dice, self.seed.last, self.count, self.seed.mode, self.scheduler)
         for before, after in pairwise(order):
             QWidget.setTabOrder(before, after)
-        self._full("Scheduler", self.scheduler, "scheduler")
+        self._full("Schedu&ler", self.scheduler, "scheduler")
         self._full("Device", self.device, "")
-        self._full("Precision", self.dtype, "")
+        self._full("Precisi&on", self.dtype, "")
         grid.setRowStretch(grid.rowCount(), 1)
         return form
 

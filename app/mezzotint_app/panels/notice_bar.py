@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QTimer
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -26,7 +26,7 @@ __all__ = ["NoticeBar"]
 INFO_MS = 8_000  # an info goes by itself; warnings and errors stay until they are dismissed
 ASKING_MS = 30_000  # one with an action (Undo, "Queue 25 jobs") stays longer
 LONG_SENTENCE = 400
-DETAIL_PX = 160
+DETAIL_LINES = 10
 ICONS = {"info": ("info", "accent"), "warning": ("warning", "warning"), "error": ("error", "danger")}
 
 
@@ -52,7 +52,6 @@ class NoticeBar(QFrame):
         self.close_button = tool_button("close", "Dismiss", "Esc", parent=self)
         self.detail_text = QPlainTextEdit(self)
         self.detail_text.setReadOnly(True)
-        self.detail_text.setFixedHeight(DETAIL_PX)
         self.detail_text.setAccessibleName("Details")
         self.detail_text.setTabChangesFocus(True)
         self.detail_text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -101,6 +100,11 @@ class NoticeBar(QFrame):
         self._open = [other for other in self._open if other.level != "info"]
         self._open.append(notice)
         self._refresh()
+        # the keyboard stays where it is, so a screen reader has no other way to learn of it
+        spoken = QAccessibleAnnouncementEvent(self, notice.sentence[:LONG_SENTENCE])
+        if notice.level == "error":
+            spoken.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+        QAccessible.updateAccessibility(spoken)
 
     def _on_withdrawn(self, number: int) -> None:
         self._open = [notice for notice in self._open if notice.number != number]
@@ -135,6 +139,9 @@ class NoticeBar(QFrame):
         if len(sentence) > LONG_SENTENCE:
             detail = f"{sentence}\n\n{detail}".strip()
         self.detail_text.setPlainText(detail[:100_000])
+        lines = min(DETAIL_LINES, self.detail_text.blockCount() + 1)  # one for the scroll bar
+        frame = 2 * int(self.detail_text.document().documentMargin()) + 10
+        self.detail_text.setFixedHeight(lines * self.detail_text.fontMetrics().lineSpacing() + frame)
         self.details.setChecked(False)
         self.details.setVisible(bool(detail))
         self.action.setText(notice.action_title)

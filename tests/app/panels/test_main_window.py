@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt, QThreadPool
 from PySide6.QtGui import QAccessible, QImage
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QWidget,
+)
 
 from mezzotint_app import main_window
 from mezzotint_app.look.style_sheet import install_look
@@ -162,6 +170,18 @@ def test_tab_goes_through_the_form_in_its_order(window: MainWindow, qtbot: Any) 
     assert all(widget in seen for widget in order)
     assert sorted(order, key=seen.index) == order
     assert seen[-1] is generate.generate_button
+
+
+def test_underlined_letters_lead_to_fields_and_none_is_given_twice(window: MainWindow, qtbot: Any) -> None:
+    window.state.generate.set(mode="inpaint")
+    window.activateWindow()
+    qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: window.focusWidget() is window.generate.negative, timeout=5000)
+    texts = [label.text() for label in window.generate.findChildren(QLabel) if label.buddy() is not None]
+    texts += [menu.title() for menu in window.actions_of.menus.values()]
+    letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+    assert len(letters) > 12
+    assert len(set(letters)) == len(letters)
 
 
 def test_shortcuts_tooltips_and_menus_come_from_the_commands(

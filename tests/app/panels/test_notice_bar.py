@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 
 from mezzotint_app.panels import notice_bar
 from mezzotint_app.panels.notice_bar import NoticeBar
@@ -95,3 +95,23 @@ def test_notices_from_before_the_window_are_shown(notices: NoticeState, qtbot: A
 def test_text_from_outside_is_not_markup(bar: NoticeBar, notices: NoticeState) -> None:
     notices.show("error", "<b>bold</b> <img src='file:///etc/passwd'>")
     assert bar.sentence.textFormat().name == "PlainText"
+
+
+def test_details_take_the_room_of_their_lines_and_no_more(bar: NoticeBar, notices: NoticeState) -> None:
+    notices.show("error", "It broke.", "one\ntwo")
+    low = bar.detail_text.height()
+    notices.show("error", "It broke badly.", "\n".join(str(line) for line in range(200)))
+    high = bar.detail_text.height()
+    assert low < high <= 12 * bar.detail_text.fontMetrics().lineSpacing() + 20
+
+
+def test_a_notice_is_spoken_to_a_screen_reader(
+    bar: NoticeBar, notices: NoticeState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[QAccessibleAnnouncementEvent] = []
+    monkeypatch.setattr(notice_bar.QAccessible, "updateAccessibility", told.append)
+    notices.show("info", "Saved.")
+    notices.show("error", "It broke.")
+    spoken = [event for event in told if isinstance(event, QAccessibleAnnouncementEvent)]
+    assert [event.message() for event in spoken] == ["Saved.", "It broke."]
+    assert spoken[1].politeness() is QAccessible.AnnouncementPoliteness.Assertive

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication, QHideEvent, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QScrollArea,
@@ -21,6 +20,7 @@ from mezzotint_app.look.theme import SPACING
 from mezzotint_app.look.widgets.empty_state import EmptyState
 from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
+from mezzotint_app.panels.plots_file_dialog import PlotsFileDialog
 from mezzotint_app.panels.plots_loading import PlotsLoading
 from mezzotint_app.panels.run_picker import RunPicker
 from mezzotint_app.state.app_state import AppState
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PlotsPanel"]
 
-KINDS = "Numbers (*.csv);;Picture (*.png);;Drawing (*.svg)"
 # Of the rate of repaints in the settings. Measured: all cards cost 7 ms of a core each time; five times a
 # second still look live, and leave the core to a worker that shares it.
 PLOTS_SHARE = 0.25
@@ -176,6 +175,7 @@ class PlotsPanel(QWidget):
         self._board = board = self._loading.board
         if board is not None:
             board.exportAsked.connect(self.export)
+            board.copied.connect(self._on_copied)
             self.area.setWidget(board)
             board.show()
             self._lay_out(board)
@@ -208,17 +208,21 @@ class PlotsPanel(QWidget):
             from mezzotint_app.plots.plot_export import picture_of
 
             QGuiApplication.clipboard().setPixmap(picture_of(self._board))
-            self._state.notices.show("info", "The plots are on the clipboard.")
+            self._on_copied("The plots are")
+
+    def _on_copied(self, what: str) -> None:
+        self._state.notices.show("info", f"{what} on the clipboard, as a picture.")
 
     def export(self, card: PlotCard | None = None) -> None:
-        """Ask for a file and write it; its ending says which kind. A card: only that one is drawn."""
-        start = Path(self._state.settings.values.picture_folder) / f"{self._state.series.run_id}.csv"
-        name, kind = QFileDialog.getSaveFileName(self, "Export the plots", str(start), KINDS)
-        if name:
-            path = Path(name)
-            if not path.suffix:
-                path = path.with_suffix(kind[kind.index("*") + 1 : -1])
-            self.export_to(path, card)
+        """Ask for a file and write it; its ending says which kind. A card: only that one."""
+        settings = self._state.settings
+        folder = Path(settings.values.picture_folder or Path.home())
+        title = f"Export {card.title.lower()}" if card is not None else "Export the plots"
+        dialog = PlotsFileDialog(folder, self._state.series.run_id, title, self)
+        if dialog.exec():
+            settings.set(picture_folder=str(dialog.path.parent))
+            self.export_to(dialog.path, card)
+        dialog.deleteLater()
 
     def export_to(self, path: Path, card: PlotCard | None = None) -> None:
         """Write CSV, PNG or SVG, by the file's ending; success and failure are told in a notice."""
@@ -228,7 +232,9 @@ class PlotsPanel(QWidget):
         target = card if card is not None else self._board
         if ending == ".csv":
             self._state.series.read_whole(
-                lambda series: self._write_csv(path, series), self._state.notices.show_error
+                lambda series: self._write_csv(path, series),
+                self._state.notices.show_error,
+                card.series_names() if card is not None else None,
             )
         elif ending in (".png", ".svg") and target is not None:
             write = plot_export.write_png if ending == ".png" else plot_export.write_svg

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QWidget
 
@@ -84,6 +84,7 @@ class CurveCard(PlotCard):
             self.plot.addItem(item, ignoreBounds=True)
         self._cross.setVisible(False)
         self._cross_x = math.nan
+        self._pointer: QPointF | None = None
         self.box.sigRangeChangedManually.connect(self._on_moved_by_hand)
         self.box.sigXRangeChanged.connect(self._on_range)
         self.box.resetAsked.connect(self.reset_view)
@@ -118,6 +119,9 @@ class CurveCard(PlotCard):
             if len(points) and bool(np.any(np.isfinite(points.highs))):
                 found[trace.name] = points
         return found
+
+    def series_names(self) -> list[str]:
+        return [trace.name for trace in self.traces]
 
     def why_empty(self) -> str:
         run = self._series.run
@@ -166,7 +170,11 @@ class CurveCard(PlotCard):
         visible = {name: self.in_view(points) for name, points in shown.items()}
         self.set_entries(self.entries(visible))
         self._set_height(visible)
-        if math.isfinite(self._cross_x):
+        if self._pointer is not None:
+            self._on_mouse_moved(
+                self._pointer
+            )  # the curve moves under a mouse that rests, and while it drags
+        elif math.isfinite(self._cross_x):
             self.point_at(self._cross_x)
         # pyqtgraph puts off its transforms until it paints, which then asks for a second painting
         self.plot.scene().prepareForPaint()
@@ -273,15 +281,28 @@ class CurveCard(PlotCard):
         steps = next((points.steps for points in self.shown.values()), None)
         if steps is None:
             return
+        place = len(steps) - 1
         if math.isfinite(self._cross_x):
-            place = nearest_index(steps, self._cross_x)
-            self.point_at(float(steps[min(max((place or 0) + way, 0), len(steps) - 1)]))
-        else:
-            self.point_at(float(steps[-1]))
+            place = min(max((nearest_index(steps, self._cross_x) or 0) + way, 0), place)
+        self._pointer = None
+        x = float(steps[place])
+        left, right = self.box.viewRange()[0]
+        if not left <= x <= right:  # the view follows
+            by = x - (right if x > right else left) + way * (right - left) / 8
+            self.look_at(left + by, right + by)
+        self.point_at(x)
 
     def _on_mouse_moved(self, position: QPointF) -> None:
         inside = self.box.sceneBoundingRect().contains(position)
+        self._pointer = position if inside else None
         self.point_at(self.box.mapSceneToView(position).x() if inside else math.nan)
+
+    def room_for_reading(self) -> QRect:
+        return self.box.sceneBoundingRect().toRect().adjusted(6, 6, -2, -6)
+
+    def reads_left(self) -> bool:
+        left, right = self.box.viewRange()[0]
+        return self._cross_x < (left + right) / 2
 
     def point_at(self, x: float) -> None:
         """The crosshair snaps to the nearest point and shows its values; NaN takes it away."""
@@ -293,6 +314,7 @@ class CurveCard(PlotCard):
         self._cross.setVisible(bool(nearest))
         if not nearest:
             self._cross_x = math.nan
+            self._pointer = None
             _show_dots(self._read_dots, NONE, NONE)
             self.show_reading("")
             return
@@ -310,6 +332,7 @@ class CurveCard(PlotCard):
             ],
         )
         self.show_reading(self.readings(self._cross_x))
+        self._place_reading()
 
     def readings(self, x: float) -> str:
         """What the crosshair says at `x`: the place, then a line for each curve."""

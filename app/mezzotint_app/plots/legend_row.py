@@ -137,6 +137,8 @@ class _Chip(QAbstractButton):
                 }
                 pen.setStyle(styles[kind])
                 pen.setWidthF(2.0 if kind == "line" else 1.5)
+                if kind == "dash":
+                    pen.setDashPattern([2.0, 1.4])  # Qt's own is longer than a swatch of 8 px
                 pen.setCapStyle(Qt.PenCapStyle.FlatCap)
                 painter.setPen(pen)
                 painter.drawLine(QPointF(left, middle), QPointF(right, middle))

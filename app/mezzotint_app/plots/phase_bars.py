@@ -186,7 +186,7 @@ class PhaseBars(QWidget):
         """One phase with its share of what the whole run took."""
         whole = self._times.whole
         value = self._times.totals.get(name, 0.0)
-        share = f", {value / whole * 100:.0f} %" if whole else ""
+        share = f", {_percent(value / whole)}" if whole else ""
         so_far = " so far" if name == self._times.running else ""
         return f"{name}:  {format_value(value, 'ms')}{so_far}{share}"
 
@@ -219,3 +219,7 @@ class PhaseBars(QWidget):
     def read_at(self, x: float) -> None:
         """NaN: nothing."""
         self.read(int(x) if math.isfinite(x) else -1)
+
+
+def _percent(share: float) -> str:
+    return "less than 1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"

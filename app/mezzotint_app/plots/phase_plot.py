@@ -39,6 +39,9 @@ class PhasePlot(PlotCard):
         if text != self.accessibleDescription():
             self.setAccessibleDescription(text)
 
+    def series_names(self) -> list[str]:
+        return [name for name in self._series.names if name.startswith(PREFIX)]
+
     @property
     def seconds_ms(self) -> dict[str, float]:
         """Milliseconds by phase."""

@@ -29,6 +29,7 @@ class PlotBoard(QWidget):
     """
 
     exportAsked = Signal(object)  # the card, None is all
+    copied = Signal(str)  # what, as the beginning of a sentence
 
     def __init__(self, series: SeriesState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -57,6 +58,7 @@ class PlotBoard(QWidget):
     def _add(self, card: PlotCard) -> None:
         card.expandAsked.connect(lambda: self.show_alone(None if self._alone is card else card))
         card.exportAsked.connect(lambda: self.exportAsked.emit(card))
+        card.copied.connect(lambda: self.copied.emit(f"“{card.title}” is"))
         self.cards.append(card)
         card.setVisible(self._alone is None)  # said once: a child of what isn't shown yet counts as hidden
 

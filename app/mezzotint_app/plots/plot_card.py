@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QGuiApplication,
@@ -38,6 +38,7 @@ class PlotCard(QFrame):
 
     expandAsked = Signal()
     exportAsked = Signal()
+    copied = Signal()
 
     def __init__(self, title: str, unit: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -100,6 +101,10 @@ class PlotCard(QFrame):
         """Draw what the state holds now."""
         raise NotImplementedError
 
+    def series_names(self) -> list[str]:
+        """The series that it draws, for an export of its numbers."""
+        raise NotImplementedError
+
     def refresh_news(self) -> None:
         """Draw what has come since; nothing where nothing has."""
         self.refresh()
@@ -137,20 +142,32 @@ class PlotCard(QFrame):
         if text == self._reading:
             return
         self._reading = text
-        self._reading_label.setText(text)
         self._reading_label.setVisible(bool(text))
         self._place_reading()
 
     def _place_reading(self) -> None:
-        if self._reading and self._canvas is not None:
-            self._reading_label.setText(self._reading)
-            self._reading_label.adjustSize()
-            if self._reading_label.width() > self._canvas.width():
-                self._reading_label.setText(self._reading.replace(":  ", "\n").replace("  ·  ", "\n"))
-                self._reading_label.adjustSize()
-            left = self._canvas.width() - self._reading_label.width() - READING_INSET_PX
-            self._reading_label.move(max(0, left), READING_INSET_PX)
-            self._reading_label.raise_()
+        """Below, and on the side that the crosshair is not on: what one reads must not be covered."""
+        if not self._reading or self._canvas is None:
+            return
+        label = self._reading_label
+        label.setText(self._reading)
+        label.adjustSize()
+        if label.width() > self._canvas.width():
+            label.setText(self._reading.replace(":  ", "\n").replace("  ·  ", "\n"))
+            label.adjustSize()
+        free = self.room_for_reading()
+        left, right = free.left(), free.right() - label.width()
+        label.move(max(0, right if self.reads_left() else left), max(0, free.bottom() - label.height()))
+        label.raise_()
+
+    def room_for_reading(self) -> QRect:
+        """Where in the canvas the reading may stand."""
+        rect = self._canvas.rect() if self._canvas is not None else self.rect()
+        return rect.adjusted(READING_INSET_PX, READING_INSET_PX, -READING_INSET_PX, -READING_INSET_PX)
+
+    def reads_left(self) -> bool:
+        """Whether what is read lies in the left half."""
+        return True
 
     def show_hint(self, text: str) -> None:
         """Why there is nothing to see, in the middle of the plot; "" takes it away."""
@@ -205,6 +222,7 @@ class PlotCard(QFrame):
 
     def copy_picture(self) -> None:
         QGuiApplication.clipboard().setPixmap(picture_of(self))
+        self.copied.emit()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         self.open_menu(event.globalPos())

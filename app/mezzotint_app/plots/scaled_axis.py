@@ -32,10 +32,12 @@ class ScaledAxis(pg.AxisItem):
             return []
         divisor, name = unit_scale(max(abs(minVal), abs(maxVal)), self.unit)
         wanted = min(max(2.0, size / PX_PER_TICK[self.orientation]), MOST_TICKS)
-        spacing = _nice((maxVal - minVal) / divisor / wanted, binary=name in ("B", "KiB", "MiB"))
+        is_binary = name in ("B", "KiB", "MiB")
+        spacing = _nice((maxVal - minVal) / divisor / wanted, binary=is_binary)
         places = self._places(minVal, maxVal, spacing * divisor, divisor)
         if len(places[1]) < 2:  # one label says nothing of the scale
-            places = self._places(minVal, maxVal, spacing * divisor / 2, divisor)
+            finer = _nice(spacing / 2.5, binary=is_binary)
+            places = self._places(minVal, maxVal, finer * divisor, divisor)
         return [places]
 
     def _places(self, least: float, most: float, spacing: float, divisor: float) -> tuple[float, list[float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -118,9 +118,14 @@ class SeriesState(QObject):
         self,
         on_done: Callable[[list[tuple[str, str, Points]]], None],
         on_error: Callable[[MezzotintError], None],
+        names: Collection[str] | None = None,
     ) -> None:
-        """Every point of every series of the run as (name, unit, points), for an export."""
-        wanted = [(buffer.name, buffer.unit) for _, buffer in sorted(self._buffers.items())]
+        """Every point of the run's series as (name, unit, points), for an export; `names` None: of all."""
+        wanted = [
+            (name, buffer.unit)
+            for name, buffer in sorted(self._buffers.items())
+            if names is None or name in names
+        ]
         WholeSeriesReading(self._client, self._run_id, wanted, on_done, on_error).start()
 
     # --- what the engine tells --------------------------------------------------------------------------

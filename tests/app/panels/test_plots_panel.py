@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
+from PySide6.QtWidgets import QApplication, QToolButton
 from pytestqt.qtbot import QtBot
 
 from mezzotint_app.look.theme import DARK, LIGHT, theme_manager
 from mezzotint_app.look.widgets.text_label import ElidedLabel
+from mezzotint_app.panels.plots_file_dialog import PlotsFileDialog
 from mezzotint_app.panels.plots_panel import PlotsPanel
 from mezzotint_app.panels.run_picker import run_title
 from mezzotint_app.plots.curve_card import CurveCard
@@ -152,6 +153,36 @@ def test_the_crosshair_snaps_and_tells(panel: PlotsPanel, qtbot: QtBot) -> None:
     assert "median" in card.figures
 
 
+def test_the_crosshair_stays_under_a_mouse_that_drags(panel: PlotsPanel) -> None:
+    card = latency(panel)
+    place = card.box.mapViewToScene(QPointF(49.7, 50.0))
+    card.plot.scene().sigMouseMoved.emit(place)
+    card.box.setXRange(100.0, 110.0, padding=0)
+    under = card.box.mapSceneToView(place).x()
+    assert card.figures.startswith(f"step {round(under)}:")
+
+
+def test_the_crosshair_takes_the_view_along(panel: PlotsPanel, qtbot: QtBot) -> None:
+    card = latency(panel)
+    card.look_at(40.0, 50.0)
+    card.point_at(50.0)
+    qtbot.keyClick(card, Qt.Key.Key_Right)
+    assert card.figures.startswith("step 51:")
+    left, right = card.box.viewRange()[0]
+    assert left < 51.0 < right
+    assert right - left == pytest.approx(10.0)
+
+
+def test_what_the_crosshair_says_covers_nothing_that_it_reads(panel: PlotsPanel) -> None:
+    card = latency(panel)
+    for x in (20.0, 180.0):
+        card.point_at(x)
+        label = card._reading_label.geometry()
+        cross = card.box.mapViewToScene(QPointF(x, 0.0)).x()
+        assert not label.left() <= cross <= label.right()
+        assert card.box.sceneBoundingRect().toRect().contains(label)
+
+
 def test_keys_zoom_pan_and_reset(panel: PlotsPanel, qtbot: QtBot) -> None:
     card = latency(panel)
     width = card.box.viewRange()[0][1] - card.box.viewRange()[0][0]
@@ -267,7 +298,14 @@ def test_export(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / f"plots{ending}"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), f"Kind (*{ending})"))
+
+    def accept(dialog: PlotsFileDialog) -> int:
+        assert dialog.windowTitle() == "Export the plots"
+        assert dialog.path.name == "r1.csv"
+        dialog.selectFile(str(path))
+        return 1
+
+    monkeypatch.setattr(PlotsFileDialog, "exec", accept)
     panel.export()
     qtbot.waitUntil(lambda: bool(app_state.notices.notices))
     assert "written to plots" in app_state.notices.notices[-1].sentence
@@ -276,6 +314,28 @@ def test_export(
         with path.open(newline="", encoding="utf-8") as stream:
             rows = [row for row in csv.DictReader(stream) if row["name"] == LATENCY]
         np.testing.assert_array_equal([float(row["value"]) for row in rows], VALUES)
+
+
+def test_one_card_is_exported_alone(
+    panel: PlotsPanel, app_state: AppState, tmp_path: Path, qtbot: QtBot
+) -> None:
+    names = {0: {LATENCY}, 1: {"time/load", "time/denoise", "time/decode"}, 2: {"memory/worker"}}
+    for number, wanted in names.items():
+        path = tmp_path / f"{number}.csv"
+        panel.export_to(path, panel.cards[number])
+        qtbot.waitUntil(path.exists)
+        with path.open(newline="", encoding="utf-8") as stream:
+            assert {row["name"] for row in csv.DictReader(stream)} == wanted
+
+
+def test_an_export_that_is_cancelled_writes_nothing(
+    panel: PlotsPanel, app_state: AppState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(PlotsFileDialog, "exec", lambda _dialog: 0)
+    panel.export()
+    assert not app_state.notices.notices
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_fails_says_why(
@@ -291,13 +351,15 @@ def test_an_export_that_fails_says_why(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_copy_as_picture(panel: PlotsPanel, qtbot: QtBot) -> None:
+def test_copy_as_picture(panel: PlotsPanel, app_state: AppState, qtbot: QtBot) -> None:
     panel.copy_picture()
     whole = QGuiApplication.clipboard().pixmap()
     assert whole.width() > 1000
     qtbot.keyClick(panel.cards[0], Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     one = QGuiApplication.clipboard().pixmap()
     assert 0 < one.width() < whole.width()
+    sentences = [notice.sentence for notice in app_state.notices.notices]
+    assert sentences[-1] == "“Time per step” is on the clipboard, as a picture."
 
 
 def test_the_theme_changes_while_plots_are_shown(panel: PlotsPanel, qapp: QApplication) -> None:

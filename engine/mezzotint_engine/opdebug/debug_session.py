@@ -141,7 +141,7 @@ class DebugSession:
     def want(self, plan: DebugPlan) -> None:
         """Any thread: be armed (or have another plan) from the next boundary on."""
         self.book.set(plan.breakpoints)
-        self.watches.set(plan.watches)
+        self.watches.begin(plan.watches)
         with self._lock:
             self._wanted, self._unwanted = plan, False
 
@@ -211,7 +211,7 @@ class DebugSession:
 
     def add_watch(self, expression: str) -> None:
         """Raises BadInputError."""
-        self.watches.set((*self.watches.texts, expression))
+        self.watches.add(expression)
         self.changed()
 
     def skip_op(self, kind: str, value: str) -> None:

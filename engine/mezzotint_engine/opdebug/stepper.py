@@ -118,8 +118,10 @@ class Stepper:
             self._op = another
 
     def _plan_exit(self, here: Here) -> None:
-        if here.depth < 1:
-            raise BadInputError("This op is in no module; there is nothing to step out of.")
+        if here.depth < 1:  # what an op outside of modules lies in is a sampler step, or a phase
+            begun = (here.image, here.phase, here.step)
+            self._op = lambda now: (now.image, now.phase, now.step) != begun
+            return
         # at an exit already, out is out of the module around it
         deepest = here.depth - 1 if here.leaving else here.depth
         self._exit = lambda now: now.depth <= deepest

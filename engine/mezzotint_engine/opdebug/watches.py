@@ -25,7 +25,9 @@ SERIES = "watch/"
 
 class _Watch:
     def __init__(self, text: str) -> None:
+        """Raises BadInputError."""
         self.text = text.strip()
+        self.problem = ""
         head, at, tail = self.text.rpartition(" @ ")
         self.expression = TensorExpression(head if at else self.text)
         self.test: BreakpointTest | None = None
@@ -34,6 +36,16 @@ class _Watch:
             if BreakpointTest(place).border:
                 place = msgspec.structs.replace(place, op="*")  # of a module alone: each of its ops
             self.test = BreakpointTest(place)
+
+
+def _watch_or_problem(text: str) -> _Watch:
+    """One that has no value but the sentence why, where it can't be read."""
+    try:
+        return _Watch(text)
+    except BadInputError as error:
+        watch = _Watch("None")
+        watch.text, watch.problem = text.strip(), error.message
+        return watch
 
 
 class WatchList:
@@ -51,12 +63,23 @@ class WatchList:
         then."""
         self._watches = tuple(_Watch(text) for text in texts if text.strip())
 
+    def begin(self, texts: Iterable[str]) -> None:
+        """Those that a run begins with: a bad one shows its sentence as its value, and is no reason to
+        fail."""
+        self._watches = tuple(_watch_or_problem(text) for text in texts if text.strip())
+
+    def add(self, text: str) -> None:
+        """One more. Raises BadInputError."""
+        self._watches = (*self._watches, _Watch(text))
+
     @property
     def texts(self) -> tuple[str, ...]:
         return tuple(watch.text for watch in self._watches)
 
     def at_op(self, names: Mapping[str, object], site: OpSite, here: Here) -> None:
         for watch in self._watches:
+            if watch.problem:
+                continue
             test = watch.test
             if test is not None and not (
                 test.may_match_site(site)
@@ -74,6 +97,9 @@ class WatchList:
         """What they are at a stop."""
         found = []
         for watch in self._watches:
+            if watch.problem:
+                found.append(WatchValue(expression=watch.text, text=watch.problem, failed=True))
+                continue
             try:
                 value = watch.expression.value(names)
                 found.append(

@@ -100,14 +100,14 @@ class JobRunner:
         events = JobEvents(
             control, self._send, clock, recorder, self._state, folder, job.spec.count, debugger
         )
-        if job.debug is not None:
-            debugger.want(job.debug)
         self._debugger = debugger
         hook, sys.breakpointhook = sys.breakpointhook, debugger.breakpoint_hit
         recorder.start()
         failure: BaseException | None = None
         try:
             try:
+                if job.debug is not None:
+                    debugger.want(job.debug)  # a plan that can't be read fails the run, not the worker
                 while True:
                     try:
                         self._draw_all(job, events, clock, lap, debugger, host)

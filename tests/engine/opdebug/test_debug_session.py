@@ -149,6 +149,23 @@ def test_steps_at_each_level(job: Any, plain: bytes) -> None:
         assert run.finish() == plain
 
 
+def test_out_of_an_op_that_is_in_no_module_is_the_end_of_its_step_or_phase(job: Any, plain: bytes) -> None:
+    with job(DebugPlan()) as run:
+        assert not run.stop().place.module
+        outside = run.go("out", "op").place
+        assert (outside.phase, outside.op_number > 1) == ("denoise", True)
+        assert run.finish() == plain
+
+
+def test_a_watch_that_cannot_be_read_is_no_reason_to_fail(job: Any, plain: bytes) -> None:
+    with job(DebugPlan(watches=("1 +", "out.abs().max()"))) as run:
+        bad, good = run.stop().watches
+        assert (bad.expression, bad.failed, bad.value) == ("1 +", True, None)
+        assert "no Python expression" in bad.text
+        assert good.value is not None
+        assert run.finish() == plain
+
+
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [

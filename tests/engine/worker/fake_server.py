@@ -17,6 +17,7 @@ from mezzotint_engine.worker.job_control import JobControl
 from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.array_slots import create_slot_file
+from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.job_spec import GenerateSpec, ModelRef
 from mezzotint_sdk.wire_codec import FROM_WORKER, TO_WORKER
 
@@ -58,12 +59,18 @@ class FakeChannel:
         if self._control is not None:
             self.react(message, self._control)
 
-    def run(self, runner: JobRunner, spec: GenerateSpec, run_id: str = "run-1") -> m.FromWorker:
+    def run(
+        self, runner: JobRunner, spec: GenerateSpec, run_id: str = "run-1", debug: DebugPlan | None = None
+    ) -> m.FromWorker:
         """Run a job to its end; returns the message that tells how it ended."""
         self.sent.clear()
         self._control = JobControl(run_id)
         job = m.StartJob(
-            run_id=run_id, spec=spec, folder=str(self.folder / run_id), inputs_folder=str(self.inputs)
+            run_id=run_id,
+            spec=spec,
+            folder=str(self.folder / run_id),
+            inputs_folder=str(self.inputs),
+            debug=debug,
         )
         runner.run(job, self._control)
         return self.sent[-1]

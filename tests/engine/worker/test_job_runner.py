@@ -17,6 +17,7 @@ from mezzotint_engine.models.model_families import KARRAS_SCHEDULERS
 from mezzotint_engine.worker.job_control import JobControl
 from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_sdk import messages as m
+from mezzotint_sdk.debug_records import Breakpoint, DebugPlan
 from mezzotint_sdk.job_spec import ImageValue, ModelRef, picture_spec
 from mezzotint_sdk.metric_file import MetricReader
 from mezzotint_sdk.phases import GENERATE_PHASES
@@ -101,6 +102,16 @@ def test_a_loaded_model_is_used_again(channel: FakeChannel, runner: JobRunner) -
     channel.run(runner, emoji_spec(prompt="pizza"), "run-2")
     assert next(iter(runner._models._models.values())) is next(iter(kept.values()))
     assert len(runner._models) == 1
+
+
+def test_a_debug_plan_that_cannot_be_read_fails_the_run_and_not_the_worker(
+    channel: FakeChannel, runner: JobRunner
+) -> None:
+    bad = DebugPlan(breakpoints=(Breakpoint(breakpoint_id=1, expression="out.("),))
+    end = channel.run(runner, emoji_spec(steps=1), debug=bad)
+    assert isinstance(end, m.JobFailed)
+    assert "out.(" in end.error.message
+    assert isinstance(channel.run(runner, emoji_spec(steps=1), "run-2"), m.JobFinished)
 
 
 def test_cancel_ends_at_the_next_step(channel: FakeChannel, runner: JobRunner) -> None:

@@ -13,6 +13,7 @@ from mezzotint_app.state.app_state import AppState
 __all__ = ["MENUS", "CommandActions"]
 
 MENUS = ("File", "Edit", "Run", "Debug", "View", "Help")
+LAST = ("file.settings", "file.quit")  # at the end of their menu, where people look for them
 
 
 class CommandActions:
@@ -29,10 +30,10 @@ class CommandActions:
         for title in MENUS:
             menu = window.menuBar().addMenu(f"&{title}")
             menu.setToolTipsVisible(True)
-            group = ""
-            for command in commands.in_menu(title):
-                room = command.id.split(".")[0]
-                if group and room != group:
+            group: str | None = None
+            for command in sorted(commands.in_menu(title), key=lambda command: command.id in LAST):
+                room = "" if command.id in LAST else command.id.split(".")[0]
+                if group not in (None, room):
                     menu.addSeparator()
                 group = room
                 menu.addAction(self.actions[command.id])

@@ -79,12 +79,12 @@ class MainWindow(QMainWindow):
         self.commands = CommandTable()
         for commands in (
             generate_commands.COMMANDS,
+            open_files.COMMANDS,
             window_commands(self),
             queue_commands.COMMANDS,
             gallery_commands.COMMANDS,
             debug_commands.COMMANDS,
             open_trace.COMMANDS,
-            open_files.COMMANDS,
             self._panel_commands(),
         ):
             self.commands.add(*commands)

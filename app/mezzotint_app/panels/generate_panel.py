@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import SPACING
@@ -51,6 +59,10 @@ class GeneratePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        self._scroll = scroll
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._on_focus_changed)
         layout.addWidget(scroll, 1)
         layout.addWidget(self._build_bottom())
         # the form never scrolls sideways, so the panel is never narrower than it
@@ -136,7 +148,8 @@ class GeneratePanel(QWidget):
 
     def _full(self, title: str, field: QWidget, *names: str, above: bool = False) -> QWidget:
         row = self._grid.rowCount()
-        label = text_label(title, "" if not above else "muted", self, buddy=field)
+        # a letter leads to the part that takes the keyboard, not to what holds it
+        label = text_label(title, "" if not above else "muted", self, buddy=field.focusProxy() or field)
         if above:
             self._grid.addWidget(label, row, 0, 1, 4)
             self._grid.setRowMinimumHeight(row, 0)
@@ -187,6 +200,15 @@ class GeneratePanel(QWidget):
         layout.addLayout(row)
         layout.addWidget(self._reason)
         return bottom
+
+    def _on_focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
+        # Qt scrolls to a field for Tab, and not for its letter
+        form = self._scroll.widget()
+        if now is not None and form is not None and form.isAncestorOf(now):
+            # not ensureWidgetVisible: of a field with a caret it shows the caret alone
+            place = QRect(now.mapTo(form, QPoint(0, 0)), now.size())
+            for corner in (place.bottomLeft(), place.topLeft()):
+                self._scroll.ensureVisible(corner.x(), corner.y(), 0, SPACING)
 
     # --- following the state ---------------------------------------------------------------------------
 

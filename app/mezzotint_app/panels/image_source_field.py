@@ -73,6 +73,7 @@ class ImageSourceField(QWidget):
         self.mask_button = QPushButton("Paint mask…", self)
         self.mask_button.setToolTip("Paint over the part that is to be drawn anew")
         self.mask_button.clicked.connect(self.edit_mask)
+        self.setFocusProxy(self.browse_button)
         self.error = FieldError(parent=self)
 
         buttons = QVBoxLayout()

@@ -174,11 +174,20 @@ def test_tab_goes_through_the_form_in_its_order(window: MainWindow, qtbot: Any) 
 
 def test_underlined_letters_lead_to_fields_and_none_is_given_twice(window: MainWindow, qtbot: Any) -> None:
     window.state.generate.set(mode="inpaint")
+    window.resize(1100, 700)
     window.activateWindow()
-    qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.AltModifier)
-    qtbot.waitUntil(lambda: window.focusWidget() is window.generate.negative, timeout=5000)
-    texts = [label.text() for label in window.generate.findChildren(QLabel) if label.buddy() is not None]
-    texts += [menu.title() for menu in window.actions_of.menus.values()]
+    form = window.generate.source.parentWidget()
+    qtbot.waitUntil(
+        lambda: window.height() == 700 and form.height() == form.sizeHint().height(), timeout=5000
+    )
+    labels = [label for label in window.generate.findChildren(QLabel) if "&" in label.text()]
+    for label in labels:
+        letter = label.text()[label.text().index("&") + 1]
+        qtbot.keyClick(window, letter, Qt.KeyboardModifier.AltModifier)
+        field = label.buddy()
+        assert window.focusWidget() is field, label.text()
+        assert field.visibleRegion().boundingRect().height() == field.height(), "scrolled into view"
+    texts = [label.text() for label in labels] + [menu.title() for menu in window.actions_of.menus.values()]
     letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
     assert len(letters) > 12
     assert len(set(letters)) == len(letters)
@@ -200,6 +209,13 @@ def test_shortcuts_tooltips_and_menus_come_from_the_commands(
     assert client.calls_of(m.CancelRun) == [], "nothing runs, so there is nothing to cancel"
     window.actions_of.actions["run.generate"].trigger()
     assert len(client.calls_of(m.SubmitJobs)) == 1
+
+
+def test_the_file_menu_ends_with_settings_and_quit(window: MainWindow) -> None:
+    titles = [action.text() for action in window.actions_of.menus["File"].actions()]
+    assert titles[0] == "Settings from picture…"
+    assert titles[-3:] == ["", "Settings…", "Quit"], "behind a line"
+    assert "" not in (titles[0], titles[1])
 
 
 def test_panels_are_reached_by_keys(window: MainWindow, qtbot: Any) -> None:

@@ -184,6 +184,10 @@ class DockArea(QObject):
     def go_to(self, key: str) -> None:
         """Open a panel, bring it to the front, and give it the keyboard."""
         self.bring_to_front(key)
+        self.give_keyboard(key)
+
+    def give_keyboard(self, key: str) -> None:
+        """To the panel's proxy, or to the first in it that takes it."""
         widget = self.docks[key].widget()
         if widget.focusProxy() is not None:
             widget.setFocus(Qt.FocusReason.ShortcutFocusReason)

@@ -33,6 +33,11 @@ class BreakpointsModel(QAbstractTableModel):
     def at(self, row: int) -> Breakpoint | None:
         return self._shown[row] if 0 <= row < len(self._shown) else None
 
+    @property
+    def has_manners(self) -> bool:
+        """One of them says more than where it stops."""
+        return any(manner_text(one) for one in self._shown)
+
     def _on_changed(self) -> None:
         new = self._debug.breakpoints
         same = [one.breakpoint_id for one in new] == [one.breakpoint_id for one in self._shown]

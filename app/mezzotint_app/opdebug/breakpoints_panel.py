@@ -31,7 +31,7 @@ from mezzotint_sdk.debug_records import Breakpoint
 __all__ = ["BreakpointsPanel"]
 
 ROW_PX = 24
-HOW_PX = 96
+MOST_PX = 400  # of a column; where it stops gets what the others leave
 
 
 class BreakpointsPanel(QWidget):
@@ -108,7 +108,8 @@ class BreakpointsPanel(QWidget):
         columns.setSectionResizeMode(WHERE, QHeaderView.ResizeMode.Stretch)
         columns.setSectionResizeMode(HITS, QHeaderView.ResizeMode.ResizeToContents)
         columns.setMinimumSectionSize(40)
-        table.setColumnWidth(HOW, HOW_PX)
+        columns.setSectionResizeMode(HOW, QHeaderView.ResizeMode.ResizeToContents)
+        columns.setMaximumSectionSize(MOST_PX)
         return table
 
     # --- what can be done ------------------------------------------------------------------------------
@@ -137,12 +138,7 @@ class BreakpointsPanel(QWidget):
             return
         self._points.remove([one.breakpoint_id for one in found])
         what = "The breakpoint was removed." if len(found) == 1 else f"{len(found)} breakpoints were removed."
-        self._state.notices.show_undoable(what, lambda: self._bring_back(found))
-
-    def _bring_back(self, removed: list[Breakpoint]) -> None:
-        known = {one.breakpoint_id for one in self._points.all}
-        new = [one for one in removed if one.breakpoint_id not in known]
-        self._points.set(sorted((*self._points.all, *new), key=lambda one: one.breakpoint_id))
+        self._state.notices.show_undoable(what, lambda: self._points.bring_back(found))
 
     def toggle_all(self) -> None:
         """Disable all if one is enabled, else enable all."""
@@ -179,6 +175,7 @@ class BreakpointsPanel(QWidget):
     # --- what shows ------------------------------------------------------------------------------------
 
     def _refresh(self) -> None:
+        self.table.setColumnHidden(HOW, not self.model.has_manners)
         self._pages.setCurrentWidget(self.table if self.model.rowCount() else self.empty)
         some = bool(self.selected())
         self.edit.setEnabled(some)

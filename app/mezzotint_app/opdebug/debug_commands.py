@@ -35,6 +35,8 @@ def why_not(command: Command, state: AppState) -> str:
     debug = state.debug
     if command is STEP_BACK:
         return debug.back_refused
+    if debug.has_failed and debug.is_stopped and command in STEPS:
+        return "The run has failed here; there is nothing to step through. F5 ends it as failed."
     if command is RUN_TO_CURSOR and debug.is_stopped:
         return "Pick an op, a module or a source line first."
     if command is BREAK:
@@ -49,8 +51,8 @@ def why_not(command: Command, state: AppState) -> str:
 # --- what they do -------------------------------------------------------------------------------------------
 
 
-def _is_stopped(state: AppState) -> bool:
-    return state.debug.is_stopped
+def _can_step(state: AppState) -> bool:
+    return state.debug.is_stopped and not state.debug.has_failed
 
 
 def _step(verb: Verb) -> Callable[[AppState], None]:
@@ -111,7 +113,7 @@ def _stop(state: AppState) -> None:
 
 
 def _has_cursor(state: AppState) -> bool:
-    return state.debug.is_stopped and bool(state.debug.cursor.text)
+    return _can_step(state) and bool(state.debug.cursor.text)
 
 
 def _can_toggle(state: AppState) -> bool:
@@ -172,7 +174,7 @@ STEP_OVER = _command(
     "F10",
     "debug-over",
     _step("over"),
-    _is_stopped,
+    _can_step,
     "To the next op, module, phase or step, as the level says",
 )
 STEP_INTO = _command(
@@ -181,11 +183,17 @@ STEP_INTO = _command(
     "F11",
     "debug-into",
     _step("into"),
-    _is_stopped,
+    _can_step,
     "To the first place inside of this one",
 )
 STEP_OUT = _command(
-    "out", "Step out", "Shift+F11", "debug-out", _step("out"), _is_stopped, "To the end of what this lies in"
+    "out",
+    "Step out",
+    "Shift+F11",
+    "debug-out",
+    _step("out"),
+    _can_step,
+    "To the end of what this lies in: its module; outside of modules, its sampler step or phase",
 )
 RUN_TO_CURSOR = _command(
     "to_cursor",

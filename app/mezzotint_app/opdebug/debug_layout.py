@@ -17,6 +17,7 @@ from PySide6.QtCore import QByteArray, QObject, Signal
 from PySide6.QtWidgets import QVBoxLayout
 
 from mezzotint_app.state.app_state import AppState
+from mezzotint_app.state.notice_state import Notice
 
 if TYPE_CHECKING:
     from mezzotint_app.opdebug.debug_bar import DebugBar
@@ -50,6 +51,7 @@ class DebugLayout(QObject):
         self._own = QByteArray()  # the debugger's, while it is closed
         self._default = QByteArray()
         self._told_of = ""
+        self._told: Notice | None = None
         self.bar: DebugBar | None = None
         self.is_open = False
         self.keys: list[str] = []  # of the docks that it shows
@@ -71,8 +73,13 @@ class DebugLayout(QObject):
         assert self.bar is not None
         self.bar.show()
         self.is_open = True
+        if self._told is not None:  # what it offers is done
+            self._state.notices.withdraw(self._told)
+            self._told = None
         if focus is not None and focus.isVisible():
             focus.setFocus()
+        else:  # else the next in the chain has it, Continue, and a space would go on
+            self._docks.give_keyboard("ops")
         self.changed.emit()
 
     def close(self) -> None:
@@ -169,6 +176,6 @@ class DebugLayout(QObject):
         if debug.stop is None or self.is_open or self._told_of == debug.run_id:
             return
         self._told_of = debug.run_id  # once for a run: the status bar says it each time
-        self._state.notices.show(
+        self._told = self._state.notices.show(
             "info", debug.stop.message, action_title="Open the debugger", action=self.open
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mezzotint_app.state.app_state import AppState
+from mezzotint_app.state.debug_state import FAILURES
 from mezzotint_sdk.records import FINAL_STATES
 
 __all__ = ["debug_sentence"]
@@ -19,7 +20,13 @@ def debug_sentence(state: AppState) -> tuple[str, str, str]:
         if stop.ran > stop.shown:
             missed = stop.ran - stop.shown
             sentence += f" {missed:,} of {stop.ran:,} ops were not recorded."
-        is_bad = stop.reason in ("exception", "out_of_memory")
+        is_bad = stop.reason in FAILURES
+        if debug.has_failed:
+            sentence = "Look around; F5 ends the run as failed. " + sentence
+        elif is_bad:
+            sentence = (
+                "Look around; F5 hands the error on, and the run fails unless it is caught. " + sentence
+            )
         return sentence, "error" if is_bad else "hand", "danger" if is_bad else "warning"
     if debug.arming:
         return "The run stops at its next step…", "spinner", "muted"

@@ -28,4 +28,7 @@ class DockBoard(Protocol):
     def go_to(self, key: str) -> None:
         """Bring a dock to the front and give it the keyboard."""
 
+    def give_keyboard(self, key: str) -> None:
+        """To a dock that is in front already."""
+
     def focus_widget(self) -> QWidget | None: ...

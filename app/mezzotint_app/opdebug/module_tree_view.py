@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTreeView, QWidget
 
 from mezzotint_app.opdebug.module_entries import ModuleEntry, sorted_entries
@@ -13,6 +13,7 @@ from mezzotint_app.opdebug.share_delegate import ShareDelegate
 __all__ = ["ModuleTreeView"]
 
 INDENT_PX = 14
+LEAST_NAME_PX = 180
 UNFOLDED = 2  # levels that are open at first
 
 
@@ -42,12 +43,37 @@ class ModuleTreeView(QTreeView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         for place, key in enumerate(columns):
             header.resizeSection(place, MODULE_COLUMNS[key][1])
+        self._is_fitting = False
+        self._was_dragged = False
+        header.sectionResized.connect(self._on_resized)
         if sorts:
             self.tree.sorted_by = ("time_us", True)
             header.setSectionsClickable(True)
             header.sectionClicked.connect(self._on_sort)
         self.doubleClicked.connect(self._on_opened)
         self.selectionModel().currentRowChanged.connect(self._on_current)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_names()
+
+    def _on_resized(self, _section: int, _old: int, _new: int) -> None:
+        self._was_dragged = self._was_dragged or not self._is_fitting
+
+    def _fit_names(self) -> None:
+        """The names get what whole columns beside them leave, until the user drags one: none is cut in
+        half."""
+        if self._was_dragged:
+            return
+        header, room = self.header(), self.viewport().width()
+        others = 0
+        for place in range(1, header.count()):
+            if others + header.sectionSize(place) + LEAST_NAME_PX > room:
+                break
+            others += header.sectionSize(place)
+        self._is_fitting = True
+        header.resizeSection(0, max(LEAST_NAME_PX, room - others))
+        self._is_fitting = False
 
     def show_entries(self, roots: list[ModuleEntry]) -> None:
         """Show this tree; what is unfolded and selected stays so."""

@@ -227,7 +227,7 @@ class OpTablePanel(QWidget):
             return ""
         shown = trace.shown_count
         parts = [
-            f"{total:,} ops" if shown == total else f"{shown:,} of {total:,} ops",
+            _counted(total) if shown == total else f"{shown:,} of {_counted(total)}",
             time_text(sums.time_us),
             f"{count_text(sums.flops)}FLOP" if sums.flops else "",
             f"{format_value(sums.nbytes, 'bytes')} in and out" if sums.nbytes else "",
@@ -242,8 +242,8 @@ class OpTablePanel(QWidget):
         if stop is None or self._trace.is_file or not stop.ran:
             return ""
         if stop.shown >= stop.ran:
-            return f"census: all {stop.ran:,} ops that ran are shown"
-        return f"census: {stop.shown:,} of {stop.ran:,} ops that ran are shown"
+            return "census: all that ran are shown"
+        return f"census: {stop.shown:,} of {_counted(stop.ran)} that ran are shown"
 
     def _want_totals(self) -> None:
         if self.isVisible() and self.tabs.currentWidget() is not self.table:
@@ -281,3 +281,7 @@ class OpTablePanel(QWidget):
         if menu is not None:
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.popup(view.viewport().mapToGlobal(place))
+
+
+def _counted(ops: int) -> str:
+    return "1 op" if ops == 1 else f"{ops:,} ops"

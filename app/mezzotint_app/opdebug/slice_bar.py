@@ -16,6 +16,7 @@ from mezzotint_app.state.tensor_view_state import TensorViewState
 __all__ = ["SliceBar"]
 
 INDEX_HELP = "As in numpy: 0, :, 3 or 2:5 or ..., 0. Empty is all of the tensor"
+FIELD_PX = 92  # both fit beside each other into a narrow panel
 AGAINST_HELP = (
     "Show the tensor minus another one, or minus any expression: a, out * 2,\n"
     "run('a1b2') (what this op gave in another run that kept its values), load('/data/x.npy')"
@@ -41,13 +42,13 @@ class SliceBar(QWidget):
         self._pairs: list[QWidget] = []
         self.index = QLineEdit(self)
         self.index.setPlaceholderText("all")
-        self.index.setFixedWidth(100)
+        self.index.setFixedWidth(FIELD_PX)
         self.index.setAccessibleName("Index of the slice")
         self.index.setToolTip(INDEX_HELP)
         self.index.editingFinished.connect(lambda: view.write_index(self.index.text()))
         self.against = QLineEdit(self)
         self.against.setPlaceholderText("nothing")
-        self.against.setFixedWidth(116)
+        self.against.setFixedWidth(FIELD_PX)
         self.against.setClearButtonEnabled(True)
         self.against.setAccessibleName("Difference against")
         self.against.setToolTip(AGAINST_HELP)

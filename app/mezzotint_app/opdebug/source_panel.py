@@ -14,6 +14,7 @@ from mezzotint_app.look.widgets.calm_wheel import calm_wheel
 from mezzotint_app.look.widgets.empty_state import EmptyState
 from mezzotint_app.look.widgets.text_label import ElidedLabel
 from mezzotint_app.look.widgets.tool_button import tool_button
+from mezzotint_app.opdebug.breakpoint_mark import line_marks
 from mezzotint_app.opdebug.op_columns import time_text
 from mezzotint_app.opdebug.place_menus import line_menu
 from mezzotint_app.opdebug.python_tokens import Token, tokens_of
@@ -188,11 +189,7 @@ class SourcePanel(QWidget):
         self._show_totals()
 
     def _show_breakpoints(self) -> None:
-        found: dict[int, bool] = {}
-        for point in self._debug.breakpoints:
-            if point.file and point.line and self.file.endswith(point.file):
-                found[point.line] = point.enabled or found.get(point.line, False)
-        self.view.set_breakpoints(found)
+        self.view.set_breakpoints(line_marks(self._debug.breakpoints, self.file) if self.file else {})
 
     def _want_totals(self) -> None:
         if self.isVisible():

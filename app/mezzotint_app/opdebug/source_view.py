@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QTextEdit, QToolTip, QWidget
 
 from mezzotint_app.look.theme import FONT_BODY, FONT_SMALL, SPACING, theme_manager
+from mezzotint_app.opdebug.breakpoint_mark import LineMark, paint_mark
 from mezzotint_app.opdebug.op_columns import time_text
 from mezzotint_app.opdebug.op_table_delegate import heat_part
 from mezzotint_app.opdebug.python_highlighter import PythonHighlighter
@@ -93,7 +94,7 @@ class SourceView(QPlainTextEdit):
         self.highlighter = PythonHighlighter(self.document())
         self.current = 0  # the line that runs; 0: none here
         self.marked = 0  # the line that the user was led to
-        self.breakpoints: dict[int, bool] = {}  # line → enabled
+        self.breakpoints: dict[int, LineMark] = {}
         self._times: LineTimes = {}
         self._span = (0.0, 0.0)
         self.gutter = _Gutter(self)
@@ -119,7 +120,7 @@ class SourceView(QPlainTextEdit):
             self.current = line
             self._select_lines()
 
-    def set_breakpoints(self, lines: dict[int, bool]) -> None:
+    def set_breakpoints(self, lines: dict[int, LineMark]) -> None:
         if lines != self.breakpoints:
             self.breakpoints = lines
             self.gutter.update()
@@ -212,9 +213,13 @@ class SourceView(QPlainTextEdit):
         if line in self._times:
             time_us, ops = self._times[line]
             parts.append(f"{time_text(time_us)} in {ops:,} {'op' if ops == 1 else 'ops'} of those shown")
-        parts.append(
-            "Click to take the breakpoint away" if line in self.breakpoints else "Click to stop here"
-        )
+        mark = self.breakpoints.get(line)
+        if mark is None:
+            parts.append("Click to stop here")
+        else:
+            parts += mark.texts
+            many = "all of them" if len(mark.texts) > 1 else "the breakpoint"
+            parts.append(f"Click to take {many} away")
         return "\n".join(parts)
 
     def paint_gutter(self, gutter: QWidget, event: QPaintEvent) -> None:
@@ -260,9 +265,7 @@ class SourceView(QPlainTextEdit):
         painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), str(line))
         if line in self.breakpoints:
             dot = QRectF(SPACING // 2, box.center().y() - DOT_PX / 2 + 1, DOT_PX, DOT_PX)
-            painter.setPen(theme.color("danger"))
-            painter.setBrush(theme.color("danger") if self.breakpoints[line] else Qt.BrushStyle.NoBrush)
-            painter.drawEllipse(dot)
+            paint_mark(painter, dot, self.breakpoints[line])
 
     # --- keys and mouse ----------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -135,7 +135,11 @@ class TensorPanel(QWidget):
         other.addWidget(self.note)
         self.splitter = QSplitter(Qt.Orientation.Vertical, self)
         self.splitter.addWidget(self._above)
-        self.splitter.addWidget(_scrolled(second, self))
+        lower = _scrolled(second, self)
+        second.widened.connect(
+            lambda px: lower.setMinimumWidth(px + lower.verticalScrollBar().sizeHint().width())
+        )
+        self.splitter.addWidget(lower)
         self.splitter.setStretchFactor(1, 1)
         self.splitter.setChildrenCollapsible(False)
         layout = QVBoxLayout(self)
@@ -266,11 +270,14 @@ class TensorPanel(QWidget):
 class _Column(QWidget):
     """As high as its lines need at its width; a scroll area asks a layout for its hints only."""
 
+    widened = Signal(int)  # the least width, px: beside a scroll bar nothing may be cut off
+
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
         layout = self.layout()
         if layout is not None and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
             self.setMinimumHeight(layout.totalMinimumHeightForWidth(self.width()))
+            self.widened.emit(layout.minimumSize().width())
         return done
 
 

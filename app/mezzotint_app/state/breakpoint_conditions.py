@@ -9,7 +9,15 @@ import msgspec
 
 from mezzotint_sdk.debug_records import Breakpoint
 
-__all__ = ["condition_text", "find_same", "kept_breakpoints", "manner_text", "next_id"]
+__all__ = [
+    "at_line",
+    "condition_text",
+    "find_same",
+    "kept_breakpoints",
+    "manner_text",
+    "next_id",
+    "says_more",
+]
 
 # What says where and when to stop; the rest says what happens then.
 CONDITIONS = (
@@ -39,6 +47,17 @@ def find_same(breakpoints: Iterable[Breakpoint], conditions: dict[str, Any]) -> 
     return next(
         (one for one in breakpoints if all(getattr(one, name) == wanted[name] for name in wanted)), None
     )
+
+
+def at_line(breakpoints: Iterable[Breakpoint], file: str, line: int) -> list[Breakpoint]:
+    """Those of a source line, whatever else must hold; a breakpoint says the end of its file's path."""
+    return [one for one in breakpoints if one.file and one.line == line and file.endswith(one.file)]
+
+
+def says_more(one: Breakpoint) -> bool:
+    """Whether more must hold than that its line is reached."""
+    bare = msgspec.structs.replace(one, file="", line=0)
+    return bool(one.ignore) or any(getattr(bare, name) != getattr(_BLANK, name) for name in CONDITIONS)
 
 
 def kept_breakpoints(breakpoints: Iterable[Breakpoint]) -> tuple[Breakpoint, ...]:

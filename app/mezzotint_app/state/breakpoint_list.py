@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
-from mezzotint_app.state.breakpoint_conditions import find_same, kept_breakpoints, next_id
+from mezzotint_app.state.breakpoint_conditions import at_line, find_same, kept_breakpoints, next_id
 from mezzotint_app.state.settings_state import SettingsState
 from mezzotint_sdk.debug_messages import BreakpointsSet, SetBreakpoints
 from mezzotint_sdk.debug_records import Breakpoint
@@ -80,15 +80,29 @@ class BreakpointList(QObject):
             ]
         )
 
-    def toggle(self, conditions: dict[str, Any]) -> None:
-        """Take the one with exactly these conditions away, else set it; nothing where there are none."""
+    def toggle(self, conditions: dict[str, Any]) -> list[Breakpoint]:
+        """Take the one with exactly these conditions away, else set it; nothing where there are none.
+
+        Of a source line all go, whatever else they say: its dot in the gutter is one. Gives those that went.
+        """
         if not any(conditions.values()):
-            return
-        same = find_same(self.all, conditions)
-        if same is not None:
-            self.remove([same.breakpoint_id])
+            return []
+        if set(conditions) == {"file", "line"}:
+            found = at_line(self.all, conditions["file"], conditions["line"])
+        else:
+            same = find_same(self.all, conditions)
+            found = [same] if same is not None else []
+        if found:
+            self.remove([one.breakpoint_id for one in found])
         else:
             self.put(Breakpoint(breakpoint_id=0, **conditions))
+        return found
+
+    def bring_back(self, removed: list[Breakpoint]) -> None:
+        """Set again what was removed, unless it is there by now."""
+        known = {one.breakpoint_id for one in self.all}
+        new = [one for one in removed if one.breakpoint_id not in known]
+        self.set(sorted((*self.all, *new), key=lambda one: one.breakpoint_id))
 
     def find(self, breakpoint_id: int) -> Breakpoint | None:
         return next((one for one in self.all if one.breakpoint_id == breakpoint_id), None)

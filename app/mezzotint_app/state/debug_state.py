@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from mezzotint_app.state.breakpoint_conditions import says_more
 from mezzotint_app.state.breakpoint_list import BreakpointList
 from mezzotint_app.state.console_state import ConsoleState
 from mezzotint_app.state.debug_cursor import Cursor
@@ -39,6 +40,7 @@ LEVELS: tuple[Level, ...] = (
     "step",
     "run",
 )  # those that a user picks from, near to far
+FAILURES = ("exception", "out_of_memory")
 STEPS: tuple[Verb, ...] = ("over", "into", "out", "until", "back")
 
 OnReply = Callable[[m.DebugReply], None]
@@ -113,6 +115,12 @@ class DebugState(QObject):
     def is_stopped(self) -> bool:
         """Step commands would work now."""
         return self.stop is not None and not self.is_going
+
+    @property
+    def has_failed(self) -> bool:
+        """The run stands where it failed: it can be looked at, and then ends."""
+        stop = self.stop
+        return stop is not None and stop.reason in FAILURES and not stop.place.op
 
     @property
     def back_refused(self) -> str:
@@ -191,7 +199,10 @@ class DebugState(QObject):
 
         def refused(error: MezzotintError) -> None:
             self._set_going(False)
-            self._notices.show_error(error)
+            if isinstance(error, BadInputError):  # a key that can't be used here: nothing is wrong
+                self._notices.show("info", error.message, error.detail)
+            else:
+                self._notices.show_error(error)
 
         ask = m.Resume(verb=verb, level=level or self.level, count=count, **target)
         self.ask(ask, lambda _reply: self._on_resumed(verb), refused)
@@ -243,7 +254,12 @@ class DebugState(QObject):
             place = self.stop.place if self.stop is not None else Place()
             here = Cursor(op=place.op, module=place.module)
             conditions = (here if self.cursor == Cursor() else self.cursor).conditions()
-        self.breakpoint_list.toggle(conditions)
+        gone = self.breakpoint_list.toggle(conditions)
+        if any(says_more(one) or one.log for one in gone):  # somebody wrote that
+            self._notices.show_undoable(
+                "The breakpoint was removed with its conditions.",
+                lambda: self.breakpoint_list.bring_back(gone),
+            )
 
     def set_watches(self, expressions: Sequence[str]) -> None:
         """All of them; an expression that is wrong shows its error as its value."""

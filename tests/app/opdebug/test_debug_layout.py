@@ -75,6 +75,14 @@ def test_opening_and_stopping_leave_the_keyboard_in_the_field(
     assert not window.debug.is_open
 
 
+def test_debug_gives_the_keyboard_to_the_ops_not_to_a_button(window: MainWindow, script: DebugScript) -> None:
+    window.generate.debug_button.setFocus()
+    window.generate.debug_button.click()
+    focus = window.focusWidget()
+    assert focus is not None
+    assert window.docks.docks["ops"].widget().isAncestorOf(focus), "a space on Continue would go on"
+
+
 def test_the_plain_layout_comes_back(window: MainWindow) -> None:
     window.docks.docks["gallery"].toggleView(False)
     before = visible(window)
@@ -126,9 +134,11 @@ def test_a_stop_while_it_is_closed_is_told_quietly_and_once(
     script.stopped(2)
     told = [notice for notice in window.state.notices.notices if notice.action_title == "Open the debugger"]
     assert len(told) == 1
+    assert window.notices.sentence.isVisible()
     assert told[0].action is not None
     told[0].action()
     assert window.debug.is_open
+    assert not window.notices.sentence.isVisible(), "what it offers is done"
     bar: Any = window.statusBar()
     qtbot.waitUntil(lambda: bar.engine.text() == "Stopped in the debugger", timeout=5000)
     qtbot.waitUntil(lambda: "aten.mm" in bar.run_text.text(), timeout=5000)
@@ -164,8 +174,11 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(
     for part in (bar, *ours):
         for control in part.findChildren(QWidget):
             parent = control.parent()
-            of_qt = control.objectName().startswith("qt_")  # a table's corner, which is not shown
-            if of_qt or not isinstance(control, CONTROLS) or isinstance(parent, CONTROLS):
+            if (
+                not control.isVisibleTo(part)
+                or not isinstance(control, CONTROLS)
+                or isinstance(parent, CONTROLS)
+            ):
                 continue
             text = control.text() if isinstance(control, QAbstractButton) else ""
             if not control.accessibleName() and not text:

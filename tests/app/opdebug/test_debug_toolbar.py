@@ -12,6 +12,7 @@ from mezzotint_app.opdebug.debug_bar import DebugBar
 from mezzotint_app.state.debug_cursor import Cursor
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.debug_records import Place
+from mezzotint_sdk.errors import BadInputError
 from tests.app.app_records import spec
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.debug_script import RUN, DebugScript, place
@@ -92,6 +93,36 @@ def test_buttons_follow_the_run_and_say_why_not(
     qtbot.waitUntil(lambda: not over.isEnabled(), timeout=5000)
     assert "The run goes on." in over.toolTip()
     assert buttons["debug.break"].isEnabled()
+
+
+def test_where_a_run_has_failed_it_says_how_it_goes_on(
+    window: MainWindow, bar: DebugBar, script: DebugScript
+) -> None:
+    failed = "The run failed: ValueError: no."
+    script.stopped(1, reason="exception", message=failed, place=Place(op_number=7, function="forward"))
+    assert bar.sentence.text() == f"Look around; F5 ends the run as failed. {failed}"
+    buttons = bar.toolbar.buttons
+    assert [name for name, button in buttons.items() if button.isEnabled()] == [
+        "debug.continue",
+        "debug.back",
+        "debug.restart",
+        "debug.stop",
+        "debug.breakpoint",
+        "debug.detach",
+    ]
+    assert "F5 ends it as failed" in buttons["debug.over"].toolTip()
+    script.stopped(2, reason="exception", message="aten.mm failed.", place=Place(op_number=7, op="aten.mm"))
+    assert "unless it is caught" in bar.sentence.text()
+    assert buttons["debug.over"].isEnabled(), "its caller may catch the error and go on"
+
+
+def test_a_key_that_cannot_be_used_here_is_no_error(window: MainWindow, script: DebugScript) -> None:
+    script.stopped(1)
+    script.reply(m.Resume, BadInputError("Op 3 is over."))
+    window.actions_of.actions["debug.over"].trigger()
+    told = window.state.notices.notices[-1]
+    assert (told.level, told.sentence) == ("info", "Op 3 is over.")
+    assert window.state.debug.is_stopped
 
 
 def test_a_button_that_has_the_keyboard_keeps_it(

@@ -60,6 +60,21 @@ def stop_at(client: FakeEngineClient, module: str) -> None:
     client.emit_event(m.DebuggerReported(run_id="run", report=m.Stopped(stop=stop)))
 
 
+def test_columns_are_shown_whole_until_one_is_dragged(
+    panel: ModuleTreePanel, opens: Callable[[], TraceMaker], qtbot: Any
+) -> None:
+    opens()
+    header, view = panel.view.header(), panel.view
+    for width in (300, 360, 520):
+        panel.resize(width, 400)
+        qtbot.waitUntil(lambda width=width: panel.width() == width)
+        ends = [header.sectionPosition(place) + header.sectionSize(place) for place in range(header.count())]
+        assert view.viewport().width() in ends, "a column ends where the view does"
+    header.resizeSection(0, 190)
+    panel.resize(400, 400)
+    assert header.sectionSize(0) == 190
+
+
 def test_parents_that_nobody_named_are_made() -> None:
     sites = [OpSite(op="x", module="a.b.c", module_class="C"), OpSite(op="y"), OpSite(op="z", module="a.d")]
     roots = module_entries((), sites, {})

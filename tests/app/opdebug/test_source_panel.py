@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter
 from PySide6.QtTest import QTest
 
+from mezzotint_app.look.theme import theme_manager
+from mezzotint_app.opdebug.breakpoint_mark import paint_mark
 from mezzotint_app.opdebug.place_menus import line_menu
 from mezzotint_app.opdebug.source_panel import SourcePanel
 from mezzotint_app.state.app_state import AppState
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.debug_records import Place, Stop
+from mezzotint_sdk.debug_records import Breakpoint, Place, Stop
 from mezzotint_sdk.errors import NotFoundError
 from tests.app.app_records import run_record
 from tests.app.fake_engine_client import FakeEngineClient
@@ -142,11 +145,56 @@ def test_a_click_in_the_gutter_toggles_a_breakpoint(
     qtbot.waitUntil(lambda: panel.view.isVisible())
     click_gutter(panel, 5)
     assert [(point.file, point.line) for point in app_state.debug.breakpoints] == [("/engine/model.py", 5)]
-    assert panel.view.breakpoints == {5: True}
+    assert set(panel.view.breakpoints) == {5}
     assert "take the breakpoint away" in panel.view.gutter_help(5)
     click_gutter(panel, 5)
     assert app_state.debug.breakpoints == ()
     assert panel.view.breakpoints == {}
+
+
+def test_the_gutter_tells_conditions_and_prints_apart_and_a_click_takes_all_of_a_line_away(
+    qtbot: Any, panel: SourcePanel, client: FakeEngineClient, app_state: AppState
+) -> None:
+    def answer(call: m.AskDebugger) -> m.DebuggerSaid:
+        if isinstance(call.ask, m.SetBreakpoints):
+            return m.DebuggerSaid(reply=m.BreakpointsSet(breakpoints=call.ask.breakpoints))
+        return m.DebuggerSaid(reply=m.Source(file="/engine/model.py", text=TEXT))
+
+    client.reply(m.AskDebugger, answer)
+    stop_at(client, "/engine/model.py", 8)
+    qtbot.waitUntil(lambda: panel.view.isVisible())
+    for number, more in enumerate(
+        ({}, {"expression": "out.max() > 3"}, {"log": "max {out.max()}"}, {"ignore": 3, "enabled": False}),
+        start=1,
+    ):
+        # as the console gives them: the end of a path
+        app_state.debug.breakpoint_list.put(
+            Breakpoint(breakpoint_id=0, file="model.py", line=number + 1, **more)  # type: ignore[arg-type]
+        )
+    marks = [panel.view.breakpoints[line] for line in (2, 3, 4, 5)]
+    assert [mark.has_conditions for mark in marks] == [False, True, False, True]
+    assert [mark.prints for mark in marks] == [False, False, True, False]
+    assert [mark.enabled for mark in marks] == [True, True, True, False]
+    assert "if out.max() > 3" in panel.view.gutter_help(3)
+    assert "prints “max {out.max()}”" in panel.view.gutter_help(4)
+    assert "disabled" in panel.view.gutter_help(5)
+    seen = []
+    for mark in marks:
+        image = QImage(12, 12, QImage.Format.Format_RGB32)
+        image.fill(theme_manager().theme.color("surface"))
+        painter = QPainter(image)
+        paint_mark(painter, QRectF(1, 1, 10, 10), mark)
+        painter.end()
+        seen.append(bytes(image.constBits()))
+    assert len(set(seen)) == 4, "each looks different"
+    panel.grab()
+    click_gutter(panel, 3)
+    assert 3 not in panel.view.breakpoints
+    told = app_state.notices.notices[-1]
+    assert told.action_title == "Undo"
+    assert told.action is not None
+    told.action()
+    assert panel.view.breakpoints[3].has_conditions
 
 
 def test_run_to_a_line_and_the_cursor(

@@ -81,8 +81,10 @@ def worker(worker_id: str = "w1", state: str = "ready", **fields: Any) -> Worker
     return WorkerRecord(worker_id=worker_id, pid=42, device="cpu", state=state, **fields)  # type: ignore[arg-type]
 
 
-def log_line(message: str, level: str = "info", topic: str = "server", time: float = 1.0) -> LogRecord:
-    return LogRecord(time=time, level=level, topic=topic, message=message)  # type: ignore[arg-type]
+def log_line(
+    message: str, level: str = "info", topic: str = "server", time: float = 1.0, **fields: str
+) -> LogRecord:
+    return LogRecord(time=time, level=level, topic=topic, message=message, **fields)  # type: ignore[arg-type]
 
 
 def write_png(path: Path, width: int = 16, height: int = 16, color: int = 0xFF3366) -> Path:

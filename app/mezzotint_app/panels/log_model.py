@@ -18,6 +18,8 @@ __all__ = ["LEVELS", "LogModel", "line_text"]
 LEVELS = ("debug", "info", "warning", "error")
 COLUMNS = ("Time", "Level", "Topic", "Message")
 REFRESH_HZ = 10
+MESSAGE_CHARS = 500
+TIP_CHARS = 4000
 LEVEL_COLORS = {"debug": "muted", "info": "text", "warning": "warning", "error": "danger"}
 
 Index = QModelIndex | QPersistentModelIndex
@@ -29,8 +31,21 @@ def _clock(seconds: float) -> str:
 
 def line_text(line: LogRecord) -> str:
     """A line as it is copied."""
-    text = f"{_clock(line.time)} {line.level:<7} {line.topic}: {line.message}"
+    run = f" (run {line.run_id})" if line.run_id else ""
+    text = f"{_clock(line.time)} {line.level:<7} {line.topic}: {line.message}{run}"
     return f"{text}\n{line.detail}" if line.detail else text
+
+
+def _short_text(line: LogRecord) -> str:
+    """One row's worth, and how much more there is."""
+    first, *rest = line.message.split("\n")
+    more = len(rest) + len(line.detail.splitlines())
+    return f"{first[:MESSAGE_CHARS]}{f'  (+{more} lines)' if more else ''}"
+
+
+def _topic_text(line: LogRecord) -> str:
+    """With the end of the run's id, as the choosers of runs show it."""
+    return f"{line.topic} {line.run_id[-6:]}" if line.run_id else line.topic
 
 
 class LogModel(QAbstractTableModel):
@@ -52,7 +67,10 @@ class LogModel(QAbstractTableModel):
         self.refilter()
 
     def set_filter(self, level: str, topic: str, text: str) -> None:
-        """Show lines of `level` and above, of `topic` ("" for all), that contain `text` in any case."""
+        """Show lines of `level` and above, of `topic` ("" for all), that contain `text` in any case.
+
+        The text may be in the message, in its details, or in the run's id.
+        """
         self.level, self.topic, self.text = level, topic, text.casefold()
         self.refilter()
 
@@ -91,10 +109,13 @@ class LogModel(QAbstractTableModel):
             line = lines[place]
             if line.level not in levels or (self.topic and line.topic != self.topic):
                 continue
-            if self.text and self.text not in line.message.casefold():
+            if self.text and not self._has_text(line):
                 continue
             found.append(base + place)
         return found
+
+    def _has_text(self, line: LogRecord) -> bool:
+        return any(self.text in part.casefold() for part in (line.message, line.detail, line.run_id) if part)
 
     def _recolor(self) -> None:
         if self._rows:
@@ -120,11 +141,10 @@ class LogModel(QAbstractTableModel):
             return None
         line = self.line(index.row())
         if role == Qt.ItemDataRole.DisplayRole:
-            first = line.message.split("\n", 1)[0][:500]
-            return (_clock(line.time), line.level, line.topic, first)[index.column()]
+            return (_clock(line.time), line.level, _topic_text(line), _short_text(line))[index.column()]
         if role == Qt.ItemDataRole.ForegroundRole:
             name = LEVEL_COLORS[line.level] if index.column() in (1, 3) else "muted"
             return QColor(getattr(theme_manager().theme, name))
-        if role == Qt.ItemDataRole.ToolTipRole and (line.detail or len(line.message) > 100):
-            return f"{line.message}\n\n{line.detail}".strip()[:4000]
+        if role == Qt.ItemDataRole.ToolTipRole and index.column() == len(COLUMNS) - 1:
+            return f"{line.message}\n\n{line.detail}".strip()[:TIP_CHARS]
         return None

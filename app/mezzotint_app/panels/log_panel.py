@@ -22,6 +22,7 @@ from mezzotint_app.look.theme import FONT_SMALL, SPACING
 from mezzotint_app.look.widgets.calm_wheel import calm_wheel
 from mezzotint_app.look.widgets.empty_state import EmptyState
 from mezzotint_app.look.widgets.tool_button import tool_button
+from mezzotint_app.panels.log_detail import LogDetail
 from mezzotint_app.panels.log_model import LEVELS, LogModel, line_text
 from mezzotint_app.state.app_state import AppState
 
@@ -29,12 +30,14 @@ __all__ = ["LogPanel"]
 
 ROW_PX = 20
 COPY_LIMIT = 20_000
+MESSAGE_COLUMN = 3
 
 
 class LogPanel(QWidget):
     def __init__(self, state: AppState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._log = state.log
+        self._notices = state.notices
         self.model = LogModel(state.log)
         self.model.setParent(self)
         self.level = QComboBox(self)
@@ -56,9 +59,17 @@ class LogPanel(QWidget):
         self.clear = tool_button("delete", "Clear the log in this window", parent=self)
         self.table = self._build_table()
         self.empty = EmptyState("log", "No log lines", "What engine and app do is written here.", parent=self)
+        self.detail = LogDetail(self)
+        lines = QWidget(self)
+        column = QVBoxLayout(lines)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.table, 1)
+        column.addWidget(self.detail)
+        self._lines = lines
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.empty)
-        self._stack.addWidget(self.table)
+        self._stack.addWidget(lines)
 
         tools = QHBoxLayout()
         tools.setContentsMargins(SPACING, SPACING // 2, SPACING, SPACING // 2)
@@ -84,15 +95,34 @@ class LogPanel(QWidget):
         self.model.rowsInserted.connect(self._after_rows)
         self.model.modelReset.connect(self._after_reset)
         self.model.rowsRemoved.connect(self._after_removed)
+        self.table.selectionModel().selectionChanged.connect(self._show_detail)
         self._at_end = True
         self._refresh_topics()
         self._after_reset()
 
     def copy_lines(self) -> None:
         """Copy the selected lines, or all that the filter shows."""
-        rows = sorted({index.row() for index in self.table.selectionModel().selectedRows()})
-        rows = rows or list(range(self.model.rowCount()))[-COPY_LIMIT:]
-        QGuiApplication.clipboard().setText("\n".join(line_text(self.model.line(row)) for row in rows))
+        rows = self._selected_rows() or list(range(self.model.rowCount()))[-COPY_LIMIT:]
+        if rows:
+            QGuiApplication.clipboard().setText("\n".join(line_text(self.model.line(row)) for row in rows))
+            what = "One line of the log is" if len(rows) == 1 else f"{len(rows):,} lines of the log are"
+            self._notices.show("info", f"{what} on the clipboard.")
+
+    def _selected_rows(self) -> list[int]:
+        return sorted({index.row() for index in self.table.selectionModel().selectedRows()})
+
+    def _show_detail(self) -> None:
+        """The whole of a line that is selected alone, where its row can't show it all."""
+        rows = self._selected_rows()
+        line = self.model.line(rows[0]) if len(rows) == 1 else None
+        if line is not None and not line.detail:
+            index = self.model.index(rows[0], MESSAGE_COLUMN)
+            width = self.table.fontMetrics().horizontalAdvance(index.data()) + 2 * SPACING
+            if "\n" not in line.message and width <= self.table.columnWidth(MESSAGE_COLUMN):
+                line = None
+        self.detail.show_line(line)
+        if rows and self.detail.isVisible():
+            self.table.scrollTo(self.model.index(rows[0], 0))
 
     def _build_table(self) -> QTableView:
         table = QTableView(self)
@@ -118,7 +148,7 @@ class LogPanel(QWidget):
         columns.setStretchLastSection(True)
         columns.setHighlightSections(False)
         columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate((104, 72, 104)):
+        for column, width in enumerate((104, 72, 128)):
             table.setColumnWidth(column, width)
         return table
 
@@ -139,7 +169,7 @@ class LogPanel(QWidget):
         self._at_end = bar.value() >= bar.maximum()
 
     def _after_rows(self) -> None:
-        self._stack.setCurrentWidget(self.table)
+        self._stack.setCurrentWidget(self._lines)
         if self._at_end:
             self.table.scrollToBottom()
 
@@ -149,17 +179,20 @@ class LogPanel(QWidget):
 
     def _after_reset(self) -> None:
         is_empty = self.model.rowCount() == 0
+        self._show_detail()
         if self._log.lines:
             self.empty.set_text(
                 "No line matches", "Choose a lower level, another topic, or clear the search."
             )
         else:
             self.empty.set_text("No log lines", "What engine and app do is written here.")
-        self._stack.setCurrentWidget(self.empty if is_empty else self.table)
+        self._stack.setCurrentWidget(self.empty if is_empty else self._lines)
         self.table.scrollToBottom()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             self.copy_lines()
+        elif event.key() == Qt.Key.Key_Escape and self._selected_rows():
+            self.table.clearSelection()
         else:
             super().keyPressEvent(event)

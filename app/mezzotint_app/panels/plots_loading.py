@@ -7,6 +7,7 @@ are made one at a time, with the event loop between them.
 
 from __future__ import annotations
 
+import gc
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -46,10 +47,17 @@ class PlotsLoading(QObject):
             self._has_started = True
             BackgroundTask(
                 lambda: [import_module(name) for name in NEEDED],
-                lambda _modules: self._steps.start(),
+                lambda _modules: self._on_imported(),
                 lambda error: self.failed.emit(str(error)),
                 owner=self,
             )
+
+    def _on_imported(self) -> None:
+        # Modules live as long as the process. Where the window collects garbage itself (see GuiGarbage), its
+        # next round would walk all that is new here, which takes longer than a frame.
+        if not gc.isenabled():
+            gc.freeze()
+        self._steps.start()
 
     def _step(self) -> None:
         from mezzotint_app.plots.plot_board import PlotBoard

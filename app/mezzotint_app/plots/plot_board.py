@@ -41,6 +41,7 @@ class PlotBoard(QWidget):
         self._alone: PlotCard | None = None
         self._others: dict[str, PlotCard] = {}
         self.cards: list[PlotCard] = []
+        self._drawn: list[PlotCard] = []
         self._more = QTimer(self)  # further cards, each in a turn of its own
         self._more.setSingleShot(True)
         self._more.timeout.connect(self.refresh)
@@ -70,6 +71,10 @@ class PlotBoard(QWidget):
             if not card.visibleRegion().isEmpty():
                 card.is_stale = False
                 card.refresh_news()
+                if card not in self._drawn:  # the first time takes longest: the next one in another turn
+                    self._drawn.append(card)
+                    self._more.start()
+                    break
 
     def _make_others(self) -> None:
         own = (LATENCY, WORKER_MEMORY, DEVICE_MEMORY)

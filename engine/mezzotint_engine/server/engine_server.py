@@ -40,6 +40,7 @@ CHECK_S = 0.1
 CLIENTS_S = 0.5
 STORAGE_S = 3.0
 STOP_GRACE_S = 3.0
+DEBUG_LINES_A_SECOND = 50
 FIRST_WORKER_S = 2.0  # a client that only asks something is gone by then, and no worker was started for it
 
 
@@ -51,6 +52,7 @@ class EngineServer:
         self._linger_s = options.linger_s
         self._idle_since = time.monotonic()
         self._stopping = False
+        self._debug_second, self._debug_lines = 0.0, 0
         self._closers: list[Callable[[], None]] = []
         home = options.home
         try:
@@ -271,7 +273,12 @@ class EngineServer:
             self._context.pool.keep_warm()
 
     def _publish_line(self, line: LogRecord) -> None:
-        if line.level != "debug":
+        now = time.monotonic()
+        if now - self._debug_second >= 1.0:
+            self._debug_second, self._debug_lines = now, 0
+        self._debug_lines += line.level == "debug"
+        # the rest is in the file: a worker that chatters must not fill the queues of all windows
+        if line.level != "debug" or self._debug_lines <= DEBUG_LINES_A_SECOND:
             self._loop.post(lambda: self._context.hub.publish(Logged(line=line), line.run_id))
 
 

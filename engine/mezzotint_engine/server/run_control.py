@@ -143,6 +143,7 @@ class RunControl:
             self._end_queued(run, "failed", error.info())
             return
         self._active[run.run_id] = _Active(run, worker, folder)
+        self._log.info("run", f"started on {worker.worker_id}", run.run_id)
         self._pool.set_run(worker, run.run_id)
         self._pool.send(
             worker,
@@ -404,6 +405,8 @@ class RunControl:
         active.folder.write_record(run)
         if error is not None:
             self._log.log("warning", "run", error.message, run.run_id, error.detail)
+        else:
+            self._log.info("run", f"{state} after {seconds:.1f} s", run.run_id)
         active.folder.close()
         self.announce(run)
         self._pool.set_run(active.worker, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
 from mezzotint_app.panels.log_panel import LogPanel
@@ -93,3 +94,46 @@ def test_copy_and_clear(panel: LogPanel, app_state: AppState, qtbot: Any) -> Non
     panel.clear.click()
     assert panel.model.rowCount() == 0
     assert panel.empty.isVisible()
+
+
+def test_a_line_that_says_more_than_its_row_is_shown_whole(
+    panel: LogPanel, app_state: AppState, qtbot: Any
+) -> None:
+    long = "a sentence that is far too long for the panel " * 5
+    app_state.log.add(
+        [
+            log_line("short"),
+            log_line(
+                "the worker died", "error", "run", run_id="20260101-abcdef", detail="Traceback\nlast line"
+            ),
+            log_line(long),
+        ]
+    )
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 3, timeout=5000)
+    panel.table.selectRow(0)
+    assert not panel.detail.isVisible()
+    panel.table.selectRow(1)
+    assert panel.detail.toPlainText() == "the worker died\nTraceback\nlast line\nrun 20260101-abcdef"
+    assert shown(panel)[1] == "the worker died  (+2 lines)"
+    assert panel.model.index(1, 2).data() == "run abcdef"
+    panel.table.selectRow(2)
+    assert panel.detail.toPlainText().startswith("a sentence")
+    assert panel.table.height() > 100, "the list stays"
+    qtbot.keyClick(panel.table, Qt.Key.Key_Escape)
+    assert not panel.detail.isVisible()
+    panel.table.selectRow(2)
+    panel.search.setText("last LINE")
+    assert shown(panel) == ["the worker died  (+2 lines)"], "details are searched too"
+    assert not panel.detail.isVisible()
+    panel.search.setText("abcdef")
+    assert panel.model.rowCount() == 1
+
+
+def test_copying_says_so(panel: LogPanel, app_state: AppState, qtbot: Any) -> None:
+    panel.copy.click()
+    assert not app_state.notices.notices, "there is nothing to copy"
+    app_state.log.add([log_line("alpha"), log_line("beta", run_id="20260101-abcdef")])
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 2, timeout=5000)
+    panel.copy.click()
+    assert app_state.notices.notices[-1].sentence == "2 lines of the log are on the clipboard."
+    assert QGuiApplication.clipboard().text().endswith("beta (run 20260101-abcdef)")

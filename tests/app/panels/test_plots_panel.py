@@ -401,7 +401,7 @@ def test_other_series_get_a_card_each(client: FakeEngineClient, panel: PlotsPane
     qtbot.waitUntil(lambda: len(panel.cards) == 4)
     card = panel.cards[3]
     assert card.accessibleName() == "Plot: loss/train"
-    assert "1.00" in card.figures
+    qtbot.waitUntil(lambda: "1.00" in card.figures)
 
 
 def test_everything_has_a_name_and_the_keyboard_reaches_it(panel: PlotsPanel) -> None:

@@ -11,7 +11,7 @@ import pytest
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.errors import BadInputError, ModelError, NotFoundError
 from mezzotint_sdk.job_spec import ModelRef, canonical_json, spec_from_json
-from mezzotint_sdk.records import RunRecord
+from mezzotint_sdk.records import LogRecord, RunRecord
 from tests.engine.server.engine_harness import MODEL, Engine, WireClient, spec
 
 
@@ -33,6 +33,26 @@ def test_a_run_from_queue_to_pictures(engine: Engine, client: WireClient) -> Non
     assert json.loads((folder / "record.json").read_text())["state"] == "finished"
     assert [line.message for line in client.get(m.ReadLog(run_id=run_id)).lines] == ["begun"]
     assert len(client.events(m.ArtifactAdded)) == 2
+
+
+def test_the_log_tells_of_each_run_and_of_details(engine: Engine, client: WireClient) -> None:
+    (run_id,) = client.submit("normal")
+
+    def line(level: str, part: str) -> LogRecord:
+        return client.until(
+            lambda n: (
+                n.body.line
+                if isinstance(n.body, m.Logged) and n.body.line.level == level and part in n.body.line.message
+                else None
+            ),
+            part,
+        )
+
+    for part in ("started on w", "finished after"):
+        told = line("info", part)
+        assert (told.topic, told.run_id) == ("run", run_id)
+    engine.client()
+    assert line("debug", "connected").topic == "wire"
 
 
 def test_durable_events_have_no_gap_and_name_their_cause(client: WireClient) -> None:

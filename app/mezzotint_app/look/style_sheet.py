@@ -91,6 +91,7 @@ QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox {
     padding: 3px 6px; selection-background-color: $accent_soft; selection-color: $text;
 }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { min-height: 20px; }
+QSpinBox, QDoubleSpinBox { max-height: 20px; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus,
 QComboBox:focus {
     border: 2px solid $focus; padding: 2px 5px;

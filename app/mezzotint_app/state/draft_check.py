@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mezzotint_sdk.job_spec import MAX_COUNT, MAX_PROMPT_CHARS, MAX_SEED, GenerateSpec
 from mezzotint_sdk.records import ModelRecord
+from mezzotint_sdk.scheduler_names import nearest_scheduler
 
 __all__ = ["draft_problems"]
 
@@ -41,7 +42,9 @@ def draft_problems(draft: GenerateSpec, model: ModelRecord | None, has_models: b
     if not 1 <= draft.count <= MAX_COUNT:
         found["count"] = f"The count must be between 1 and {MAX_COUNT:,}."
     if model is not None and draft.scheduler and model.schedulers and draft.scheduler not in model.schedulers:
-        found["scheduler"] = f"This model does not take {draft.scheduler}; choose another scheduler."
+        near = nearest_scheduler(draft.scheduler, model.schedulers).removesuffix("Scheduler")
+        hint = f"did you mean {near}?" if near else "choose another scheduler."
+        found["scheduler"] = f"This model does not take {draft.scheduler[:80]}; {hint}"
     if model is not None and model.modes and draft.mode not in model.modes:
         found["mode"] = "This model can't do that; choose another mode."
     return found

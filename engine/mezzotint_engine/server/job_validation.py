@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import msgspec
 
 from mezzotint_engine.models.catalog import describe_model
-from mezzotint_sdk.a1111_text import SAMPLER_CLASSES
 from mezzotint_sdk.errors import BadInputError, NotFoundError, error_from_info
 from mezzotint_sdk.home import Home
 from mezzotint_sdk.job_spec import MAX_SEED, ImageValue, JobSpec
 from mezzotint_sdk.records import DeviceInfo, ModelRecord
+from mezzotint_sdk.scheduler_names import nearest_scheduler
 
 __all__ = ["validated"]
 
 MAX_JOBS = 10_000
-ALIKE = 0.7  # of difflib's ratio, from which on a name counts as misspelt
-ALIKE_AS_A_WHOLE = 0.9  # with the endings that all names share
 
 
 def validated(specs: Sequence[JobSpec], home: Home, devices: Sequence[DeviceInfo]) -> list[JobSpec]:
@@ -58,7 +55,7 @@ def _validated_one(spec: JobSpec, model: ModelRecord, home: Home, devices: Seque
                 f"{below} would do."
             )
     if spec.scheduler and model.schedulers and spec.scheduler not in model.schedulers:
-        near = _nearest(spec.scheduler, model.schedulers)
+        near = nearest_scheduler(spec.scheduler, model.schedulers)
         hint = f"did you mean {near}?" if near else f"it takes {', '.join(model.schedulers)}."
         raise BadInputError(f"{model.name} takes no scheduler {spec.scheduler[:80]}; {hint}")
     if model.modes and spec.mode not in model.modes:
@@ -75,29 +72,6 @@ def _validated_one(spec: JobSpec, model: ModelRecord, home: Home, devices: Seque
     return msgspec.structs.replace(
         spec, model=msgspec.structs.replace(spec.model, fingerprint=model.fingerprint)
     )
-
-
-def _nearest(name: str, schedulers: Sequence[str]) -> str:
-    """The scheduler whose name is nearest, or whose name in A1111 is; "" where none is near."""
-    names = [(scheduler, scheduler) for scheduler in schedulers]
-    names += [
-        (sampler, scheduler) for sampler, scheduler in SAMPLER_CLASSES.items() if scheduler in schedulers
-    ]
-    name = name[:80]
-
-    def likeness(known: str) -> float:
-        whole = difflib.SequenceMatcher(None, name.lower(), known.lower()).ratio()
-        folded = difflib.SequenceMatcher(None, _folded(name), _folded(known)).ratio()
-        return max(whole, folded) if whole >= ALIKE_AS_A_WHOLE else folded
-
-    ratio, nearest = max((likeness(known), scheduler) for known, scheduler in names)
-    return nearest if ratio >= ALIKE else ""
-
-
-def _folded(name: str) -> str:
-    """Without the endings that all names share, which would make any two look alike."""
-    plain = "".join(letter for letter in name.lower().replace("++", "pp") if letter.isalnum())
-    return plain.removesuffix("scheduler").replace("discrete", "")
 
 
 def _require_input(image: ImageValue | None, what: str, home: Home) -> None:

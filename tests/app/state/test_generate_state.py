@@ -177,7 +177,8 @@ def test_pictures_are_imported_by_content(client: FakeEngineClient, ready: AppSt
         ({"count": 0}, "count", "between 1 and"),
         ({"mode": "image_to_image"}, "image", "Choose a picture"),
         ({"mode": "inpaint", "image": ImageValue(SHA)}, "mask", "Paint over"),
-        ({"scheduler": "NoScheduler"}, "scheduler", "does not take NoScheduler"),
+        ({"scheduler": "NoScheduler"}, "scheduler", "does not take NoScheduler; choose another"),
+        ({"scheduler": "EulerDiscretScheduler"}, "scheduler", "did you mean EulerDiscrete?"),
         ({"prompt": "x" * (4 * 2**20 + 1)}, "prompt", "shorten it"),
     ],
 )

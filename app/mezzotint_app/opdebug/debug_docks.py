@@ -48,7 +48,7 @@ DOCKS: tuple[DebugDock, ...] = (
 
 # Where the window's other panels lie while the debugger is open: as further tabs.
 OTHERS = {
-    "generate": "left",
+    "generate": "centre",  # its form needs more width than the modules have in a small window
     "canvas": "centre",
     "plots": "below",
     "log": "below",

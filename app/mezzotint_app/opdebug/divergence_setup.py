@@ -7,6 +7,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
+    QLabel,
     QProgressBar,
     QPushButton,
     QSizePolicy,
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from mezzotint_app.look.theme import SPACING
 from mezzotint_app.look.widgets.calm_wheel import calm_wheel
+from mezzotint_app.look.widgets.flow_layout import FlowLayout
 from mezzotint_app.look.widgets.text_label import ElidedLabel, text_label
 from mezzotint_app.panels.choice_field import scheduler_title
 from mezzotint_app.state.app_state import AppState
@@ -88,21 +90,16 @@ class ComparisonSetup(QWidget):
 
     def _lay_out(self) -> None:
         choosing, making = QWidget(self), QWidget(self)
-        line = QHBoxLayout(choosing)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(SPACING // 2)
-        line.addWidget(text_label("Run", "small", self, buddy=self.source))
-        line.addWidget(self.source, 3)
-        line.addWidget(text_label("with", "small", self, buddy=self.setting))
-        line.addWidget(self.setting, 1)
+        flow = FlowLayout(choosing, spacing=SPACING)  # in a small window on several lines
         self._given = text_label("", "small", self)
-        line.addWidget(self._given)
         self._other = QStackedWidget(self)
         self._other.addWidget(self.value)
         self._other.addWidget(self.threads)
         self._other.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        line.addWidget(self._other, 2)
-        line.addWidget(self.button)
+        flow.addWidget(_pair(text_label("Run", "small", self, buddy=self.source), self.source))
+        flow.addWidget(_pair(text_label("with", "small", self, buddy=self.setting), self.setting))
+        flow.addWidget(_pair(self._given, self._other))
+        flow.addWidget(self.button)
         line = QHBoxLayout(making)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(SPACING)
@@ -235,6 +232,17 @@ class ComparisonSetup(QWidget):
         spec = self._spec()
         prompt = " ".join(spec.prompt[:PROMPT_CHARS].split())
         self.told.setText(blocker or f"{prompt or 'No prompt'} · {spec.steps} steps · seed {spec.seed}")
+
+
+def _pair(label: QLabel, field: QWidget) -> QWidget:
+    """A label and its field, which stay on one line."""
+    pair = QWidget()
+    line = QHBoxLayout(pair)
+    line.setContentsMargins(0, 0, 0, 0)
+    line.setSpacing(SPACING // 2)
+    line.addWidget(label)
+    line.addWidget(field, 1)
+    return pair
 
 
 def _combo(name: str, chars: int) -> QComboBox:

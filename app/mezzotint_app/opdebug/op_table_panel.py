@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -33,6 +33,7 @@ from mezzotint_app.state.debug_cursor import Cursor
 
 __all__ = ["OpTablePanel"]
 
+NARROW_PX = 600  # tabs and colours have no room beside each other
 TREE_COLUMNS = ("name", "class_name", "ops", "time_us", "self_time_us", "flops", "nbytes", "memory_delta")
 HEATS = [
     ("", "Plain", "", "No colours"),
@@ -61,6 +62,13 @@ class OpTablePanel(QWidget):
         self.tabs.addTab(self.table, "Ops")
         self.tabs.addTab(self.modules, "By module")
         self.tabs.addTab(self.lines, "Hot lines")
+        self._is_narrow = False
+        self._colours = QWidget(self)  # in the corner beside the tabs, or where that is too narrow, below
+        inside = QHBoxLayout(self._colours)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(SPACING // 2)
+        inside.addWidget(text_label("Colour", "small", self._colours))
+        inside.addWidget(self.heat)
         self.tabs.setCornerWidget(self._build_corner(), Qt.Corner.TopRightCorner)
         self.empty = EmptyState(
             "list",
@@ -86,7 +94,7 @@ class OpTablePanel(QWidget):
         tools.setContentsMargins(SPACING, SPACING // 2, SPACING, SPACING // 2)
         tools.setSpacing(SPACING)
         tools.addWidget(self.filter, 1)
-        foot = QHBoxLayout()
+        self._foot = foot = QHBoxLayout()
         foot.setContentsMargins(SPACING, SPACING // 4, SPACING, SPACING // 4)
         foot.addWidget(self.summary, 1)
         layout = QVBoxLayout(self)
@@ -101,10 +109,17 @@ class OpTablePanel(QWidget):
         corner = QWidget(self)
         inside = QHBoxLayout(corner)
         inside.setContentsMargins(0, 0, SPACING, SPACING // 4)
-        inside.setSpacing(SPACING // 2)
-        inside.addWidget(text_label("Colour", "small", corner))
-        inside.addWidget(self.heat)
+        inside.addWidget(self._colours)
+        self._corner = inside
         return corner
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_narrow = self.width() < NARROW_PX
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self.tabs.cornerWidget(Qt.Corner.TopRightCorner).setVisible(not is_narrow)
+            (self._foot if is_narrow else self._corner).addWidget(self._colours)
 
     def _connect(self) -> None:
         trace, debug = self._trace, self._debug

@@ -81,6 +81,7 @@ class PictureStrip(QListView):
     def __init__(self, state: AppState, loader: PictureLoader, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._canvas = state.canvas
+        self._is_following = False
         self._model = _StripModel(loader, self)
         self.setModel(self._model)
         self.setFlow(QListView.Flow.LeftToRight)
@@ -96,19 +97,29 @@ class PictureStrip(QListView):
         self.selectionModel().currentChanged.connect(self._on_current)
         state.canvas.picturesChanged.connect(self.refresh)
         state.canvas.positionChanged.connect(self.refresh)
+        state.canvas.runChanged.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         self._model.show_pictures(self._canvas.pictures)
         self.setVisible(len(self._canvas.pictures) > 1)
         position = self._canvas.position
-        selection = self.selectionModel()
         if position == LIVE:
-            selection.clear()
-            self.scrollToBottom()
-        elif selection.currentIndex().row() != position:
+            self._follow()
+        elif self.selectionModel().currentIndex().row() != position:
             self.setCurrentIndex(self._model.index(position))
 
+    def _follow(self) -> None:
+        """The newest picture is in view: that is marked, once no preview of the next one takes its place."""
+        newest = self._model.index(len(self._canvas.pictures) - 1)
+        self._is_following = True  # marking it is no wish to stay at it
+        if self._canvas.is_active:
+            self.selectionModel().clear()
+        else:
+            self.setCurrentIndex(newest)
+        self._is_following = False
+        self.scrollTo(newest)
+
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        if current.isValid():
+        if current.isValid() and not self._is_following:
             self._canvas.show(current.row())

@@ -174,6 +174,24 @@ def test_several_pictures_make_a_strip_that_chooses(
     qtbot.waitUntil(lambda: panel.view.file == paths[2], timeout=5000)
 
 
+def test_the_strip_marks_the_picture_in_view_and_scrolls_to_the_newest(
+    client: FakeEngineClient, panel: CanvasPanel, app_state: AppState, tmp_path: Path, qtbot: Any
+) -> None:
+    start(client)
+    path = str(write_png(tmp_path / "p.png"))
+    count = 40
+    for index in range(count):
+        client.emit_event(m.ArtifactAdded(artifact=artifact(index + 1, "a", index, path)))
+    assert not panel.strip.selectedIndexes(), "a preview of the next one is in view"
+    bar = panel.strip.horizontalScrollBar()
+    qtbot.waitUntil(lambda: bar.value() > 100 and bar.value() >= bar.maximum() - 4, timeout=5000)
+    client.emit_event(m.RunChanged(run=run_record("a", "finished", artifact_count=count)))
+    assert [index.row() for index in panel.strip.selectedIndexes()] == [count - 1]
+    assert app_state.canvas.position == LIVE
+    qtbot.keyClick(panel.strip, Qt.Key.Key_Left)
+    assert app_state.canvas.position == count - 2
+
+
 def test_a_picture_that_is_gone_is_said(
     client: FakeEngineClient, panel: CanvasPanel, app_state: AppState, qtbot: Any
 ) -> None:

@@ -53,7 +53,9 @@ class _StripModel(QAbstractListModel):
             if thumb is None:
                 self._loader.load(picture.path, THUMB_PX * 2)
                 return None
-            return QIcon(thumb)
+            shown = QIcon(thumb)
+            shown.addPixmap(thumb, QIcon.Mode.Selected)  # else Qt washes the colours of the chosen one out
+            return shown
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"Picture {picture.index + 1}, seed {picture.seed}"
         if role == Qt.ItemDataRole.AccessibleTextRole:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt, QThreadPool
-from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtGui import QGuiApplication, QIcon, QImage
 
 from mezzotint_app.panels.canvas_panel import CanvasPanel
 from mezzotint_app.panels.canvas_view import CanvasView
@@ -188,6 +188,11 @@ def test_the_strip_marks_the_picture_in_view_and_scrolls_to_the_newest(
     client.emit_event(m.RunChanged(run=run_record("a", "finished", artifact_count=count)))
     assert [index.row() for index in panel.strip.selectedIndexes()] == [count - 1]
     assert app_state.canvas.position == LIVE
+    newest, role = panel.strip.model().index(count - 1, 0), Qt.ItemDataRole.DecorationRole
+    qtbot.waitUntil(lambda: newest.data(role) is not None, timeout=5000)
+    icon = newest.data(role)
+    plain, chosen = (icon.pixmap(32, 32, mode).toImage() for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected))
+    assert plain == chosen, "its colours are those of the picture"
     qtbot.keyClick(panel.strip, Qt.Key.Key_Left)
     assert app_state.canvas.position == count - 2
 

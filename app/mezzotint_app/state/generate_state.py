@@ -114,7 +114,10 @@ class GenerateState(QObject):
             if chosen:
                 self.choose_model(chosen[0].path)
             else:
-                self._notices.show("warning", f"No model was found in {path}.")
+                self._notices.show(
+                    "warning",
+                    f"No model was found in {path}; a model's folder holds a model_index.json.",
+                )
 
         self._settings.set(model_folder=path)
         self._client.call(

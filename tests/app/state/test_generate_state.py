@@ -147,7 +147,7 @@ def test_a_model_folder_is_added_and_chosen(client: FakeEngineClient, ready: App
 def test_a_folder_without_a_model_is_said(client: FakeEngineClient, ready: AppState) -> None:
     client.reply(m.AddModelFolder, m.ModelList(models=(EMOJI,)))
     ready.generate.add_model_folder("/empty")
-    assert ready.notices.notices[-1].sentence == "No model was found in /empty."
+    assert ready.notices.notices[-1].sentence.startswith("No model was found in /empty; a model's")
     client.reply(m.AddModelFolder, BadInputError("There is no folder /nowhere."))
     ready.generate.add_model_folder("/nowhere")
     assert ready.notices.notices[-1].sentence == "There is no folder /nowhere."

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from mezzotint_app.commands import Command, CommandTable, key_sequences
 from mezzotint_app.look.icons import paint_icon
 from mezzotint_app.look.theme import RADIUS, SPACING, theme_manager
+from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.panels.command_button import run_command
 from mezzotint_app.panels.fuzzy_match import ranked
 from mezzotint_app.state.app_state import AppState
@@ -93,6 +94,10 @@ class CommandPalette(QDialog):
         inner.setContentsMargins(SPACING, SPACING, SPACING, SPACING)
         inner.addWidget(self.search)
         inner.addWidget(self.list)
+        self.none = text_label("No command is called like that.", "muted", frame)
+        self.none.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self.none.setMargin(SPACING * 2)
+        inner.addWidget(self.none, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(frame)
@@ -120,6 +125,9 @@ class CommandPalette(QDialog):
             item.setData(command.enabled(self._state), ENABLED_ROLE)
             item.setToolTip(command.help)
             self._model.appendRow(item)
+        is_empty = not self._model.rowCount()
+        self.list.setVisible(not is_empty)
+        self.none.setVisible(is_empty)
         self._choose(0)
 
     def titles(self) -> list[str]:
@@ -137,6 +145,9 @@ class CommandPalette(QDialog):
         count = self._model.rowCount()
         if count:
             self.list.setCurrentIndex(self._model.index(max(0, min(count - 1, row)), 0))
+        # the keyboard is in the search field, so that is where a screen reader listens
+        chosen = self.list.currentIndex()
+        self.search.setAccessibleDescription(str(chosen.data()) if count else self.none.text())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:

@@ -52,6 +52,13 @@ def test_the_palette_finds_and_runs(app_state: AppState, qtbot: Any) -> None:
     assert palette.titles() == ["Pet the cat", "Walk the dog", "Not now"]
     qtbot.keyClicks(palette.search, "wd")
     assert palette.titles()[0] == "Walk the dog"
+    assert palette.search.accessibleDescription() == "Walk the dog"
+    assert not palette.none.isVisible()
+    qtbot.keyClicks(palette.search, "zzz")
+    assert palette.none.isVisible()
+    assert not palette.list.isVisible()
+    for _ in "zzz":
+        qtbot.keyClick(palette.search, Qt.Key.Key_Backspace)
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)
     assert ran == ["dog"]
     assert not palette.isVisible()

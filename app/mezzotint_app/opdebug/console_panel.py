@@ -126,7 +126,10 @@ class ConsolePanel(QWidget):
         cursor = QTextCursor(self.text.document())
         cursor.movePosition(QTextCursor.MoveOperation.End)
         look = QTextCharFormat()
-        look.setForeground(QColor(getattr(theme_manager().theme, COLORS[line.kind])))
+        color = COLORS[line.kind]
+        if line.kind == "answer" and line.text.startswith("***"):  # pdb's way to say that it was no good
+            color = COLORS["error"]
+        look.setForeground(QColor(getattr(theme_manager().theme, color)))
         if not self.text.document().isEmpty():
             cursor.insertBlock()
         cursor.insertText(line.text, look)

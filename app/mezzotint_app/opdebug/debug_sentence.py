@@ -16,17 +16,15 @@ def debug_sentence(state: AppState) -> tuple[str, str, str]:
     if stop is not None:
         sentence = stop.message
         if stop.looking_back:
-            sentence += " A look back: nothing can be changed here."
+            sentence = f"{sentence.rstrip('.')}; nothing can be changed here, F5 returns to the present."
         if stop.ran > stop.shown:
             missed = stop.ran - stop.shown
             sentence += f" {missed:,} of {stop.ran:,} ops were not recorded."
         is_bad = stop.reason in FAILURES
         if debug.has_failed:
-            sentence = "Look around; F5 ends the run as failed. " + sentence
-        elif is_bad:
-            sentence = (
-                "Look around; F5 hands the error on, and the run fails unless it is caught. " + sentence
-            )
+            sentence = f"F5 ends the run as failed. {sentence}"
+        elif is_bad:  # its code may catch it
+            sentence = f"F5 hands the error on. {sentence}"
         return sentence, "error" if is_bad else "hand", "danger" if is_bad else "warning"
     if debug.arming:
         return "The run stops at its next step…", "spinner", "muted"

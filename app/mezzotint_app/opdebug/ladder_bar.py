@@ -10,8 +10,8 @@ from mezzotint_app.commands import tooltip
 from mezzotint_app.look.icons import icon
 from mezzotint_app.look.theme import SPACING, theme_manager
 from mezzotint_app.opdebug.level_names import LEVEL_TITLES, place_texts
-from mezzotint_app.state.debug_state import LEVELS, DebugState
-from mezzotint_sdk.debug_records import Level, Place
+from mezzotint_app.state.debug_state import FAILURES, LEVELS, DebugState
+from mezzotint_sdk.debug_records import Level, Place, Stop
 
 __all__ = ["LadderBar"]
 
@@ -79,6 +79,12 @@ class _Arrow(QWidget):
         painter.end()
 
 
+def _side_of(stop: Stop) -> str:
+    if stop.reason in FAILURES:
+        return "failed"
+    return "before it runs" if stop.place.op and stop.place.when == "before" else ""
+
+
 class LadderBar(QWidget):
     """The place of the stop; while the run goes on, the last one, faded."""
 
@@ -104,6 +110,7 @@ class LadderBar(QWidget):
         self.side = QLabel(self)
         self.side.setProperty("role", "small")
         self.side.setTextFormat(Qt.TextFormat.PlainText)
+        row.addSpacing(SPACING // 2)
         row.addWidget(self.side)
         row.addStretch(1)
         debug.stop_changed.connect(self._on_stop)
@@ -115,7 +122,7 @@ class LadderBar(QWidget):
         stop = self._debug.stop
         if stop is not None:
             self.place = stop.place
-            self.side.setText("before it runs" if stop.place.op and stop.place.when == "before" else "")
+            self.side.setText(_side_of(stop))
         texts = place_texts(self.place) if self._debug.run_id else {}
         self._set_stale(stop is None)
         for level, rung in self.rungs.items():

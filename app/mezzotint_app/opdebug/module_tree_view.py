@@ -50,6 +50,8 @@ class ModuleTreeView(QTreeView):
             self.tree.sorted_by = ("time_us", True)
             header.setSectionsClickable(True)
             header.sectionClicked.connect(self._on_sort)
+        # Qt repaints from the first to the last root alone, not what is unfolded between
+        self.tree.dataChanged.connect(lambda *_: self.viewport().update())
         self.doubleClicked.connect(self._on_opened)
         self.selectionModel().currentRowChanged.connect(self._on_current)
 

@@ -92,6 +92,12 @@ class TensorNumbersView(QWidget):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.cut)
 
+    def lead_to(self, row: int, column: int) -> None:
+        """Select a number and bring it into view."""
+        index = self.numbers.index(row, column)
+        self.table.setCurrentIndex(index)
+        self.table.scrollTo(index, QAbstractItemView.ScrollHint.PositionAtCenter)
+
     def refresh(self) -> None:
         """Show what has come."""
         view = self._view

@@ -28,6 +28,7 @@ from mezzotint_app.opdebug.slice_bar import SliceBar
 from mezzotint_app.opdebug.tensor_actions import TensorActions
 from mezzotint_app.opdebug.tensor_edit_form import TensorEditForm
 from mezzotint_app.opdebug.tensor_facts_view import TensorFactsView
+from mezzotint_app.opdebug.tensor_line import TensorLine
 from mezzotint_app.opdebug.tensor_list_view import TensorListView
 from mezzotint_app.opdebug.tensor_name_field import TensorNameField
 from mezzotint_app.opdebug.tensor_numbers_view import TensorNumbersView
@@ -67,6 +68,7 @@ class TensorPanel(QWidget):
         self.choice = ViewChoice(self)
         self.choice.chosen.connect(self._on_choice)
         self.slice_bar = SliceBar(view, self)
+        self.line = TensorLine(view, self)
         self.numbers = TensorNumbersView(view, self)
         self.heat_map = HeatMap("Heat map of the tensor", self)
         self.histogram = HistogramView(view, self)
@@ -108,6 +110,7 @@ class TensorPanel(QWidget):
         view.lookChanged.connect(self.show_look)
         view.busyChanged.connect(self._on_busy)
         view.changes.said.connect(self._say)
+        self.line.check.led.connect(self.numbers.lead_to)
         self._show_head()
         self._show_settings()
         self.show_look()
@@ -129,7 +132,7 @@ class TensorPanel(QWidget):
         other.setContentsMargins(SPACING, SPACING, SPACING, SPACING // 2)
         other.setSpacing(SPACING // 2)
         other.addLayout(head)
-        for widget in (self.stale, self.said, self.form, self.choice, self.slice_bar):
+        for widget in (self.stale, self.said, self.form, self.line, self.choice, self.slice_bar):
             other.addWidget(widget)
         other.addWidget(self._stack, 1)
         other.addWidget(self.note)
@@ -249,6 +252,7 @@ class TensorPanel(QWidget):
             self._is_small = is_small
             self._above.setVisible(not is_small)
             self.choice.offer_facts(is_small)
+            self.line.show_facts(is_small)
             if not is_small and self._shows_facts:
                 self._on_choice(self.view.settings.kind)
         whole = self.width() if beside else self.height()

@@ -135,7 +135,12 @@ class WatchPlot(PlotCard):
         newest = self._debug.watch_courses.newest
         self.set_entries(
             [
-                LegendEntry(name, name, newest[name].text if name in newest else "", self.color_of(name))
+                LegendEntry(
+                    name,
+                    name,
+                    newest[name].text if name in newest and not newest[name].failed else "",
+                    self.color_of(name),
+                )
                 for name in self._points
             ]
         )

@@ -19,6 +19,7 @@ from mezzotint_app.state.debug_cursor import Cursor
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_app.state.settings_state import SettingsState
+from mezzotint_app.state.tensor_place import FAILURES
 from mezzotint_app.state.watch_feed import WatchFeed
 from mezzotint_app.state.watch_series import WatchCourses
 from mezzotint_sdk import messages as m
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from mezzotint_app.client.qt_bridge import EngineClient
 
-__all__ = ["LEVELS", "Cursor", "DebugState"]
+__all__ = ["FAILURES", "LEVELS", "Cursor", "DebugState"]
 
 LEVELS: tuple[Level, ...] = (
     "op",
@@ -40,7 +41,6 @@ LEVELS: tuple[Level, ...] = (
     "step",
     "run",
 )  # those that a user picks from, near to far
-FAILURES = ("exception", "out_of_memory")
 STEPS: tuple[Verb, ...] = ("over", "into", "out", "until", "back")
 
 OnReply = Callable[[m.DebugReply], None]

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from mezzotint_app.state.trace_state import TraceState
     from mezzotint_sdk.debug_messages import DebugReply
 
-__all__ = ["GOES_ON", "IS_OVER", "PlaceKey", "TensorPlace"]
+__all__ = ["FAILURES", "GOES_ON", "IS_OVER", "PlaceKey", "TensorPlace"]
 
 PlaceKey = tuple[str, int, int, str, int]  # run, stop, op, trace, changes
 
+FAILURES = ("exception", "out_of_memory")  # reasons of a stop
 GOES_ON = "The run goes on; values are of the last stop."
 IS_OVER = "The debugger is off; values are of the last stop."
 _NAME = re.compile(r"(?:out|outs\[\d+\]|ins\[\d+\]|in\d+|[a-z])$")
@@ -147,9 +148,19 @@ class TensorPlace(QObject):
             return "Tensors can be changed while a run stands at a stop."
         if stop.looking_back:
             return "This is a look back: what has happened can't be changed."
+        if stop.reason in FAILURES:
+            return "The run has failed here; nothing that is changed now would be used."
         if self.op_number >= 0:
             return f"Op {self.op_number:,} has passed; only tensors of the stop can be changed."
         return ""
+
+    @property
+    def skip_locked(self) -> str:
+        """Why nothing can be put in the place of the op, as a sentence; "" when it can."""
+        stop = self.debug.stop
+        if not self.locked and stop is not None and not stop.place.op:
+            return "This is no op but the border of a module; step to an op to skip it."
+        return self.locked
 
     @property
     def edit_locked(self) -> str:

@@ -100,7 +100,7 @@ def test_where_a_run_has_failed_it_says_how_it_goes_on(
 ) -> None:
     failed = "The run failed: ValueError: no."
     script.stopped(1, reason="exception", message=failed, place=Place(op_number=7, function="forward"))
-    assert bar.sentence.text() == f"Look around; F5 ends the run as failed. {failed}"
+    assert bar.sentence.text() == f"F5 ends the run as failed. {failed}"
     buttons = bar.toolbar.buttons
     assert [name for name, button in buttons.items() if button.isEnabled()] == [
         "debug.continue",
@@ -112,7 +112,8 @@ def test_where_a_run_has_failed_it_says_how_it_goes_on(
     ]
     assert "F5 ends it as failed" in buttons["debug.over"].toolTip()
     script.stopped(2, reason="exception", message="aten.mm failed.", place=Place(op_number=7, op="aten.mm"))
-    assert "unless it is caught" in bar.sentence.text()
+    assert bar.sentence.text() == "F5 hands the error on. aten.mm failed."
+    assert bar.ladder.side.text() == "failed"
     assert buttons["debug.over"].isEnabled(), "its caller may catch the error and go on"
 
 

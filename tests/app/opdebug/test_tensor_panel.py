@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from mezzotint_app.opdebug.tensor_panel import TensorPanel
 from mezzotint_sdk.debug_messages import EditTensor, LookAtTensor, SaveTensor, SkipOp
+from mezzotint_sdk.debug_records import Place
 from mezzotint_sdk.errors import BadInputError
 from tests.app.opdebug.tensor_stop import TensorStop
 
@@ -65,6 +66,52 @@ def test_the_list_has_inputs_and_outputs_and_selects(panel: TensorPanel, debug: 
     assert debug.selected_tensor == "a"
     assert panel.name.text() == "a"
     assert cell(panel, 1, 1) == f"{float(A[0, 0, 1, 1]):.6g}"
+
+
+def test_nan_beside_the_slice_in_view_is_told_and_led_to(
+    panel: TensorPanel, debug: TensorStop, qtbot: Any
+) -> None:
+    panel.resize(320, 360)  # no room for the list and the facts
+    bad = OUT.copy()
+    bad[1, 2, 5, 7], bad[1, 2, 6, 0] = np.nan, np.inf
+    debug.stand({"a": A, "out": bad})
+    assert "nan" not in {cell(panel, row, column) for row in range(16) for column in range(12)}
+    qtbot.waitUntil(lambda: panel.line.bad.text() == "1 NaN, 1 Inf")
+    assert panel.line.facts.text() == "2 × 3 × 16 × 12 float32 cpu"
+    assert panel.line.show_first.isVisible()
+    debug.arrays["(out).isfinite().logical_not().nonzero()[0]"] = np.array([1, 2, 5, 7])
+    panel.line.show_first.click()
+    assert panel.slice_bar.index.text() == "1, 2"
+    at = panel.numbers.table.currentIndex()
+    assert (at.row(), at.column(), cell(panel, 5, 7)) == (5, 7, "nan")
+    debug.stand({"a": A, "out": OUT})
+    assert not panel.line.bad.isVisible(), "at another place it is not yet known"
+    asked = len(debug.asks(LookAtTensor))
+    qtbot.waitUntil(lambda: len(debug.asks(LookAtTensor)) > asked)
+    assert panel.line.bad.text() == ""
+    panel.resize(420, 900)
+    assert not panel.line.isVisible(), "the list and the facts say it"
+
+
+def test_quick_stepping_asks_for_no_counts(panel: TensorPanel, debug: TensorStop, qtbot: Any) -> None:
+    for _ in range(5):
+        debug.stand({"out": OUT})
+    kinds = [ask.view.kind for ask in debug.asks(LookAtTensor)]
+    assert "histogram" not in kinds
+    qtbot.waitUntil(lambda: debug.asks(LookAtTensor)[-1].view.kind == "histogram")
+    assert [ask.view.kind for ask in debug.asks(LookAtTensor)].count("histogram") == 1
+
+
+def test_a_border_has_no_op_to_skip_and_a_failed_run_nothing_to_change(
+    panel: TensorPanel, debug: TensorStop
+) -> None:
+    debug.stand({"a": A}, place=Place(op_number=3, module="unet"))
+    assert panel.actions_bar.change.isEnabled()
+    assert not panel.actions_bar.skip.isEnabled()
+    assert "border" in panel.actions_bar.skip.toolTip()
+    debug.stand({"a": A}, reason="exception")
+    assert not panel.actions_bar.change.isEnabled()
+    assert "failed" in panel.actions_bar.change.toolTip()
 
 
 def test_an_edited_tensor_is_marked(panel: TensorPanel, debug: TensorStop) -> None:
@@ -403,7 +450,7 @@ def test_in_a_small_dock_the_list_is_a_menu_and_facts_are_a_view(
     assert panel.shown is panel.facts_page, "it stays from stop to stop"
     panel.resize(420, 760)
     qtbot.waitUntil(panel.list.isVisible, timeout=5000)
-    assert panel.shown is panel.numbers, "the facts have their own place again"
+    assert panel._stack.currentWidget() is panel.numbers, "the facts have their own place again"
     assert panel.choice.combo.findData("facts") < 0
 
 

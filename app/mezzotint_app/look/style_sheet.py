@@ -112,10 +112,13 @@ QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {
 }
 QComboBox::drop-down { border: none; width: 20px; }
 QComboBox::down-arrow { image: url($icons/arrow-down.svg); width: 10px; height: 10px; }
+/* A list below the box: as a menu over it, Fusion's choice, it is too low and cuts its last item in half. */
+QComboBox { combobox-popup: 0; }
 QComboBox QAbstractItemView {
-    background: $raised; color: $text; border: 1px solid $border; outline: none; padding: 4px;
+    background: $raised; color: $text; border: 1px solid $border_strong; outline: none; padding: 0;
     selection-background-color: $accent_soft; selection-color: $text;
 }
+QComboBox QAbstractItemView::item { min-height: 22px; padding: 0 4px; }
 
 QCheckBox, QRadioButton {
     spacing: ${spacing}px; padding: 2px; border: 2px solid transparent; border-radius: ${radius}px;

@@ -137,8 +137,9 @@ class CurveCard(PlotCard):
 
     @property
     def span(self) -> tuple[float, float]:
-        """First and last x of all that is here, a little wider where that is one point."""
+        """First and last x of all that is here, a little wider where that is one point; time begins at 0."""
         first = min(float(points.steps[0]) for points in self._points.values())
+        first = first if self._whole_steps else min(first, 0.0)
         last = max(float(points.steps[-1]) for points in self._points.values())
         return (first, last) if last > first else (first - 0.5, last + 0.5)
 

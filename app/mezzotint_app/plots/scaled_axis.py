@@ -13,6 +13,7 @@ from mezzotint_app.plots.measures import unit_scale
 __all__ = ["ScaledAxis"]
 
 PX_PER_TICK = {"left": 30, "bottom": 64}  # so many pixels for one labelled tick
+LEAST_PX = {"left": 16, "bottom": 40}
 MOST_TICKS = 7
 LABEL_PX = 8  # half of the height of a label
 
@@ -37,7 +38,9 @@ class ScaledAxis(pg.AxisItem):
         places = self._places(minVal, maxVal, spacing * divisor, divisor)
         if len(places[1]) < 2:  # one label says nothing of the scale
             finer = _nice(spacing / 2.5, binary=is_binary)
-            places = self._places(minVal, maxVal, finer * divisor, divisor)
+            more = self._places(minVal, maxVal, finer * divisor, divisor)
+            if len(more[1]) * LEAST_PX[self.orientation] <= size:
+                places = more
         return [places]
 
     def _places(self, least: float, most: float, spacing: float, divisor: float) -> tuple[float, list[float]]:

@@ -37,7 +37,8 @@ class LogState(QObject):
         self.lines: list[LogRecord] = []
         self.topics: set[str] = set()
         self.base = 0
-        self._waiting: list[LogRecord] | None = None
+        # an engine may tell news before it was asked for what came before them
+        self._waiting: list[LogRecord] | None = []
         client.eventArrived.connect(self._on_event)
         client.snapshotArrived.connect(self._on_snapshot)
         self._handed_over.connect(lambda line: self.add([line]))

@@ -52,7 +52,7 @@ def panel(client: FakeEngineClient, app_state: AppState, qtbot: QtBot) -> PlotsP
     app_state.runs.select("r1")
     with qtbot.waitExposed(panel):
         panel.show()
-    qtbot.waitUntil(lambda: bool(panel.cards))
+    qtbot.waitUntil(lambda: bool(panel.cards) and all(card.accessibleDescription() for card in panel.cards))
     return panel
 
 
@@ -401,6 +401,7 @@ def test_other_series_get_a_card_each(client: FakeEngineClient, panel: PlotsPane
     qtbot.waitUntil(lambda: len(panel.cards) == 4)
     card = panel.cards[3]
     assert card.accessibleName() == "Plot: loss/train"
+    panel.area.ensureWidgetVisible(card)  # what is out of sight isn't drawn
     qtbot.waitUntil(lambda: "1.00" in card.figures)
 
 

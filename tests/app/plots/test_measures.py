@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
 from mezzotint_app.plots.measures import format_value, unit_scale
+from mezzotint_app.plots.scaled_axis import ScaledAxis
 from mezzotint_app.plots.statistics_of_series import clip_limit, spread_of
 
 
@@ -57,3 +59,22 @@ def test_a_warm_up_is_cut_and_ordinary_scatter_is_not() -> None:
     assert limit is not None
     assert 50 < limit < 150
     assert clip_limit(values[:3]) is None
+
+
+@pytest.mark.parametrize(
+    ("span", "unit", "size", "whole", "texts"),
+    [
+        ((0.0, 0.85), "s", 100.0, False, ["0", "0.5 s"]),
+        ((0.07, 1.35), "s", 110.0, False, ["0.5 s", "1.0 s"]),
+        ((0.07, 0.85), "s", 100.0, False, ["0.5 s"]),  # four labels would run into each other
+        ((0.0, 1.0), "", 100.0, True, ["0", "1"]),
+        ((0.0, 19.3), "", 120.0, True, ["0", "10"]),
+    ],
+)
+def test_ticks_are_round_apart_and_at_least_two(
+    qtbot: QtBot, span: tuple[float, float], unit: str, size: float, whole: bool, texts: list[str]
+) -> None:
+    axis = ScaledAxis("bottom", unit, whole=whole)
+    axis.setRange(*span)
+    ((spacing, values),) = axis.tickValues(*span, size)
+    assert axis.tickStrings(values, 1.0, spacing) == texts

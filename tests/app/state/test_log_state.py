@@ -37,6 +37,14 @@ def test_history_comes_first_and_news_that_arrive_meanwhile_after_it(
     assert [line.message for line in log.lines][-2:] == ["fourth", "fifth"], "known lines don't come twice"
 
 
+def test_news_from_before_the_snapshot_wait_for_the_history(client: FakeEngineClient, log: LogState) -> None:
+    client.emit_event(m.Logged(line=log_line("second", time=2.0)))
+    assert log.lines == []
+    client.emit_snapshot()
+    client.answer(m.ReadLog, m.LogLines(lines=(log_line("first", time=1.0),)))
+    assert [line.message for line in log.lines] == ["first", "second"]
+
+
 def test_news_are_not_lost_when_the_history_cannot_be_read(client: FakeEngineClient, log: LogState) -> None:
     from mezzotint_sdk.errors import EngineLostError
 

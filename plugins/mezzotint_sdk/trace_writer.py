@@ -22,6 +22,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,9 @@ class TraceWriter:
             for name in PLAIN_ROW.names or ():
                 plain[name] = rows[name]
             rows = plain
-        counts = np.array([(len(into), len(given)) for into, given in tensor_ids], dtype="<u2")
-        flat = [number for pair in tensor_ids for side in pair for number in side]
+        sides = list(chain.from_iterable(tensor_ids))
+        counts = np.array(list(map(len, sides)), dtype="<u2")
+        flat = list(chain.from_iterable(sides))
         # a column's bytes are alike: compressed they take half of what rows take
         columns = b"".join(np.ascontiguousarray(rows[name]).tobytes() for name in rows.dtype.names or ())
         ids = np.array(flat, dtype="<u4").tobytes()

@@ -13,6 +13,7 @@ seen;
 
 from __future__ import annotations
 
+import itertools
 import threading
 from array import array
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mezzotint_engine.opdebug.gate import PASSED_ON
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
+from mezzotint_engine.opdebug.op_sites import TRAITS as _TRAITS
 from mezzotint_engine.opdebug.op_sites import describe_site, op_name, tensors_in, traits_of
 from mezzotint_engine.opdebug.quick_statistics import QuickStatistics, Sample
 from mezzotint_engine.opdebug.source_places import SourcePlaces
@@ -33,6 +35,14 @@ from mezzotint_engine.opdebug.stop_facts import replaced
 from mezzotint_sdk.trace_records import OpFlags, OpSite
 
 __all__ = ["OpCapture", "OpEvent", "OpObserver"]
+
+try:
+    from torch._C._dynamo.eval_frame import set_code_exec_strategy
+    from torch._dynamo.types import FrameAction, FrameExecStrategy
+
+    _CAN_MARK_CODE = True
+except ImportError:  # another PyTorch
+    _CAN_MARK_CODE = False
 
 _node_now: Callable[[], Any] = torch._C._current_autograd_node
 _next_node_number: Callable[[], int] = torch._C._autograd._get_sequence_nr
@@ -146,7 +156,9 @@ class OpCapture(TorchDispatchMode):
         self.modules_of_ops = array("I")  # the module's index of each recorded op
         self._ids: dict[int, int] = {}
         self._next_id = 1
-        self._threads: dict[int, int] = {}
+        self._threads = modules.threads
+        self._outside = modules.outside
+        self._thread_numbers = itertools.count()
         # forward's module and line by autograd's sequence number, for the ops of backward
         self._forward: dict[int, tuple[ModuleInfo, CodeType, int]] = {}
         self._lock = threading.Lock()
@@ -154,6 +166,12 @@ class OpCapture(TorchDispatchMode):
     @classmethod
     def ignore_compile_internals(cls) -> bool:
         return True
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # PyTorch 2.13 keeps Dynamo out of a mode's handler by a wrapper that takes a microsecond an op; a
+        # mark on the handler's code (below) does the same for nothing
+        return not _CAN_MARK_CODE
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -165,10 +183,13 @@ class OpCapture(TorchDispatchMode):
         if self.recording:
             self.count = number + 1
         try:
-            inputs = [one for one in args if isinstance(one, Tensor)]
-            if len(inputs) != len(args) or kwargs:
+            traits = _TRAITS.get(id(func)) or traits_of(func)
+            if traits.takes_lists or kwargs:
                 inputs = tensors_in(args, kwargs)
-            module = self._modules.current
+            else:
+                inputs = [one for one in args if isinstance(one, Tensor)]
+            here = self._threads  # of this thread
+            module = here.stack[-1] if here.stack else self._outside
             code, instruction = self._places.place()
             node = _node_now()
             if node is not None:
@@ -178,7 +199,7 @@ class OpCapture(TorchDispatchMode):
             elif torch.is_grad_enabled():
                 self._forward[_next_node_number() - 1] = (module, code, instruction)
             known = tuple([(one.shape, one.dtype, one.device) for one in inputs])
-            key = (func, module.index, code, instruction, known)
+            key = (traits, module.index, id(code), instruction, known)
             if observer.wants_before:
                 early = OpEvent(number, self._sites.get(key, -1), func, args, kwargs, inputs)
                 early.stack = (module, code, instruction, node is not None)
@@ -199,7 +220,7 @@ class OpCapture(TorchDispatchMode):
         else:
             began = perf_counter_ns()
             try:
-                out = func(*args, **kwargs)
+                out = traits.call(*args, **kwargs)
             except PASSED_ON:
                 raise
             except Exception as error:
@@ -226,15 +247,15 @@ class OpCapture(TorchDispatchMode):
             ids = self._ids
             into = tuple([ids.get(id(one)) or self._name(one) for one in inputs])
             given = tuple([self._name(one) for one in outputs])
-            flags = traits_of(func).flags
+            flags = traits.flags
             if node is not None:
                 flags |= OpFlags.BACKWARD
             sample = self._sample(number, inputs, outputs, flags) if self.statistics else None
             if self.recording and not self.quiet:
                 self.modules_of_ops.append(module.index)
-                thread = self._threads.get(threading.get_ident())
-                if thread is None:
-                    thread = self._threads.setdefault(threading.get_ident(), len(self._threads))
+                thread = here.number
+                if thread < 0:
+                    thread = here.number = next(self._thread_numbers)
                 self._rows.append(
                     (site, self.mark, began, ended - began, 0, flags, thread, into, given, sample)
                 )
@@ -332,3 +353,9 @@ class OpCapture(TorchDispatchMode):
             raise
         except Exception as own:
             self._failed(number, func, own, written=written)
+
+
+if _CAN_MARK_CODE:
+    set_code_exec_strategy(
+        OpCapture.__torch_dispatch__.__code__, FrameExecStrategy(FrameAction.SKIP, FrameAction.SKIP)
+    )

@@ -1,11 +1,10 @@
-"""Compiled modules while the debugger is attached: stopped at by their borders, called without its hooks, or
-eagerly.
+"""Compiled modules while the debugger is attached: stopped at by their borders, and run eagerly where the
+user asks for it.
 
-Dynamo traces whatever Python it meets, so hooks that stand on modules inside of a compiled region would be
-compiled into it (and cost a compilation), and those that are added later never fire (PyTorch 2.13 doesn't
-guard them). So a compiled module is called through a wrapper that takes the debugger's hooks away for the
-time of the call. A module that was compiled in place (`module.compile()`) runs none of its own hooks outside
-of the region either: there the wrapper tells of the border itself.
+The debugger's `__call__` of modules is not seen inside of a compiled region: what was compiled before has no
+such call, and what is compiled now is told to leave it out. A module that was compiled in place
+(`module.compile()`) makes none for itself either, nor runs hooks that were added later (PyTorch 2.13 guards
+neither), so a wrapper tells of its border.
 """
 
 from __future__ import annotations
@@ -82,8 +81,7 @@ class CompiledRegions:
                 return compiled(*args, **kwargs)
             if info.path in self.eager:
                 return original(*args, **kwargs)
-            with self._modules.hidden():
-                return compiled(*args, **kwargs)
+            return compiled(*args, **kwargs)
 
         module.forward = forward
 
@@ -100,20 +98,12 @@ class CompiledRegions:
         def call(*args: Any, **kwargs: Any) -> Any:
             if torch.compiler.is_compiling():
                 return compiled(*args, **kwargs)
-            if info.path in self.eager:
-                return module._call_impl(*args, **kwargs)
-            output: Any = None
-            args = modules.entering(module, args, kwargs)
-            if info.path in self.eager:  # asked for at the stop at its entry
-                with modules.entered_already(module):
-                    output = module._call_impl(*args, **kwargs)
-                return output if modules.is_attached else modules.leaving(module, args, kwargs, output)
-            try:
-                with modules.hidden():
-                    output = compiled(*args, **kwargs)
-            finally:
-                output = modules.leaving(module, args, kwargs, output)
-            return output
+            borders_are_told = modules.is_attached  # by the call that led here
+            if not borders_are_told:
+                args = modules.entering(info, args, kwargs)
+            way = module._call_impl if info.path in self.eager else compiled
+            output = way(*args, **kwargs)
+            return output if borders_are_told else modules.leaving(info, args, kwargs, output)
 
         module._compiled_call_impl = call
 

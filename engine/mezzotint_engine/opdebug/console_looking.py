@@ -44,7 +44,7 @@ class LookCommands(BreakpointCommands):
 
     def scope(self) -> ConsoleScope:
         place = self.place
-        return ConsoleScope(self.curframe, place.names, place.set_name, place.touch)
+        return ConsoleScope(self.curframe, place.names, place.set_name, place.touch, place.about_to_change)
 
     def _getval(self, arg: str) -> Any:
         if not arg.strip():

@@ -51,7 +51,8 @@ def _of_op(names: Mapping[str, object]) -> dict[str, object]:
 
 class ConsoleScope:
     """`set_name` puts a tensor in the place of one of the op's; `touch` is told of a change to a variable of
-    the run before it is made. Both raise BadInputError where nothing may be changed."""
+    the run before it is made. Both raise BadInputError where nothing may be changed. `about_to_change` is
+    called before all code that could change weights: what it does with attributes isn't seen here."""
 
     def __init__(
         self,
@@ -59,10 +60,12 @@ class ConsoleScope:
         names: Mapping[str, object],
         set_name: Callable[[str, object], None],
         touch: Callable[[str], None],
+        about_to_change: Callable[[], None] = lambda: None,
     ) -> None:
         self._frame = frame
         self._of_op = _of_op(names)
         self._set_name, self._touch = set_name, touch
+        self._about_to_change = about_to_change
         self.names = merged_names(frame, names)
         self.globals: dict[str, Any] = (
             frame.f_globals if frame is not None else {"__builtins__": __builtins__}
@@ -80,6 +83,8 @@ class ConsoleScope:
         """What an expression gives. Raises whatever it raises."""
         tree = ast.parse(text.strip(), "<console>", "eval")
         names = {**self.names, **self._copies(tree)}
+        if _changed_in_place(tree):
+            self._about_to_change()
         with generators_kept():
             return eval(compile(tree, "<console>", "eval"), {**self.globals, **names})
 
@@ -89,6 +94,7 @@ class ConsoleScope:
         """Run a statement; what it assigns is set. Raises whatever it raises."""
         tree = ast.parse(text + "\n", "<console>", "single")
         code = compile(tree, "<console>", "single")
+        self._about_to_change()
         copies = self._copies(tree)
         globally = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
         for name in sorted((_changed_in_place(tree) | globally) - copies.keys()):

@@ -43,6 +43,7 @@ from mezzotint_engine.opdebug.stop_facts import tensors_of
 from mezzotint_engine.opdebug.tensor_expression import names_of_op
 from mezzotint_engine.opdebug.time_travel import TimeTravel
 from mezzotint_engine.opdebug.watches import WatchList
+from mezzotint_engine.opdebug.weight_guard import WeightGuard
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_messages import DebugAnswered
 from mezzotint_sdk.debug_records import DebugPlan, Level, Place
@@ -75,6 +76,7 @@ class DebugSession:
         self.regions = CompiledRegions(self.modules)
         self.console = Console(self)
         self.memory = MemorySnapshots()
+        self._weights = WeightGuard()
         self.other_runs = OtherRuns(self.trace)
         self.standing: Standstill | None = None
         self.touched = False
@@ -535,6 +537,15 @@ class DebugSession:
 
     def _watched(self, name: str, x: float, value: float) -> None:
         self.host.measured(name, "", x, value)
+
+    def watch_weights(self) -> None:
+        """Something is about to run that could change them."""
+        self._weights.watch(self._models)
+
+    @property
+    def weights_changed(self) -> bool:
+        """Weights are others than before the console was used: the models are not to be used again."""
+        return self._weights.changed(self._models)
 
     def edited(self, number: int, what: str) -> None:
         """The run's record is to say that it was touched."""

@@ -36,6 +36,7 @@ SKIPPED = (
     "typing",
 )
 _OWN = __name__.rpartition(".")[0]
+_PASSED_THROUGH = f"{_OWN}.module_stack"  # every call of a module while the debugger is attached
 _PAUSABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 
 
@@ -181,7 +182,8 @@ class LineTracer(pdb.Pdb):
     def _is_called_by_debugger(self, frame: FrameType) -> bool:
         above: FrameType | None = frame.f_back
         while above is not None and above is not self.botframe:
-            if str(above.f_globals.get("__name__", "")).startswith(_OWN):
+            name = str(above.f_globals.get("__name__", ""))
+            if name.startswith(_OWN) and name != _PASSED_THROUGH:
                 return True
             above = above.f_back
         return False

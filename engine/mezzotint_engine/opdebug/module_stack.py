@@ -1,22 +1,21 @@
-"""Which module is running, on each thread: kept by hooks that exist only while the debugger is attached.
+"""Which module is running, on each thread: known by a `__call__` of `nn.Module` that exists only while the
+debugger is attached.
 
-Global hooks of `torch.nn` see every module that is called, also those that were made on the fly. A module
-that was compiled runs without them (see `compiled_regions`): its insides are not seen, its border is.
+That sees every module that is called, also those that were made on the fly, at a fifth of the price of
+PyTorch's global hooks, which send each call down a slow path. A module that was compiled runs without it (see
+`compiled_regions`): its insides are not seen, its border is.
 """
 
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 from torch import nn
-from torch.compiler import is_compiling
-from torch.nn.modules import module as nn_module
+from torch.compiler import is_dynamo_compiling
 
 __all__ = ["Border", "ModuleInfo", "ModuleStack"]
 
@@ -31,14 +30,16 @@ class ModuleInfo:
         self.index, self.path, self.class_name = index, path, class_name
 
 
-_TWICE = r"Using `torch.compile\(module\)` when there are global hooks"
-
 Border = Callable[[ModuleInfo, int, tuple[tuple[Any, ...], dict[str, Any]], Any], Any]
 
 
-class _Threads(threading.local):
+class ThreadPlace(threading.local):
+    """Of each thread: the modules that run on it, outermost first, and its number for the trace (-1: none
+    yet)."""
+
     def __init__(self) -> None:
         self.stack: list[ModuleInfo] = []
+        self.number = -1
 
 
 class ModuleStack:
@@ -52,10 +53,9 @@ class ModuleStack:
         self.outside = ModuleInfo(0, "", "")
         self.infos: dict[int, ModuleInfo] = {}  # by id of a module, which `_alive` keeps
         self._alive: list[nn.Module] = []
-        self._threads = _Threads()
-        self._handles: list[Any] = []
-        self._hooks: tuple[Callable[..., Any], Callable[..., Any]] | None = None
-        self._entered: nn.Module | None = None
+        self.threads = ThreadPlace()
+        self._original: Callable[..., Any] | None = None  # nn.Module.__call__ while ours stands in its place
+        self._seeded: dict[ModuleInfo, Any] = {}  # entered before we were attached, with the hook at its exit
         self.watched = False
         self.on_enter: Border | None = None
         self.on_exit: Border | None = None
@@ -75,150 +75,155 @@ class ModuleStack:
 
     @property
     def current(self) -> ModuleInfo:
-        stack = self._threads.stack
+        stack = self.threads.stack
         return stack[-1] if stack else self.outside
 
     @property
     def stack(self) -> list[ModuleInfo]:
         """Of this thread, outermost first. Not to be changed."""
-        return self._threads.stack
+        return self.threads.stack
 
     @property
     def depth(self) -> int:
-        return len(self._threads.stack)
+        return len(self.threads.stack)
 
     def known(self) -> list[tuple[ModuleInfo, nn.Module]]:
         """Every module by name, parents before children."""
         alive = list(self._alive)
         return [(self.infos[id(module)], module) for module in alive]
 
-    def seed(self, path: str) -> None:
-        """Attached inside of the module with this path: it and those around it are taken as entered."""
-        by_path = {info.path: info for info in self.infos.values()}
-        parts = path.split(".")
-        above = (".".join(parts[: length + 1]) for length in range(len(parts)))
-        self._threads.stack[:] = [by_path[one] for one in above if one in by_path]
-
-    # --- hooks
+    # --- attached
 
     @property
     def is_attached(self) -> bool:
-        return self._hooks is not None
+        return self._original is not None
 
     def attach(self) -> None:
-        if self._hooks is not None:
+        """Every call of a module goes through us from here on, in all threads."""
+        if self._original is not None:
             return
-        threads, infos, know = self._threads, self.infos, self._know
+        original = self._original = nn.Module.__call__
+        threads, infos = self.threads, self.infos
 
-        def before(module: nn.Module, inputs: tuple[Any, ...]) -> Any:
-            if is_compiling():  # of a function that calls modules: not to be compiled into it
-                return None
-            if module is self._entered:
-                self._entered = None
-                return None
-            info = infos.get(id(module))
+        def call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if is_dynamo_compiling():  # not to be compiled into what calls modules
+                return original(module, *args, **kwargs)
+            info = infos.get(id(module)) or self._meet(module)
             stack = threads.stack
-            if info is None:
-                above = stack[-1].path if stack else ""
-                own = type(module).__name__
-                info = know(module, f"{above}.<{own}>" if above else f"<{own}>")
+            if self._seeded:
+                self._leave_seeded(info)
             stack.append(info)
-            if self.watched and self.on_enter is not None:
-                # global hooks are not given keyword arguments; the caller has them
-                kwargs = sys._getframe(1).f_locals.get("kwargs") or {}
-                new = self.on_enter(info, len(stack), (inputs, kwargs), None)
-                if new is not None:
-                    kwargs.update(new[1])
-                    return new[0]
-            return None
-
-        def after(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
-            if is_compiling():
-                return None
-            stack = threads.stack
-            info = infos.get(id(module))
-            # attached in the middle of a forward, the stack lacks those that were entered before
-            if info is None or info not in stack:
-                return None
-            while stack and stack[-1] is not info:
-                stack.pop()
-            replaced = None
             try:
-                if self.watched and self.on_exit is not None:
-                    kwargs = sys._getframe(1).f_locals.get("kwargs") or {}
-                    replaced = self.on_exit(info, len(stack), (inputs, kwargs), output)
+                if not self.watched:
+                    return original(module, *args, **kwargs)
+                args = self._tell_entry(info, len(stack), args, kwargs)
+                return self._tell_exit(info, len(stack), args, kwargs, original(module, *args, **kwargs))
             finally:
-                stack.pop()
-            return replaced
+                if stack and stack[-1] is info:
+                    stack.pop()
+                else:
+                    _leave(stack, info)
 
-        self._hooks = before, after
-        self._register()
-
-        # torch warns of hooks being called twice for a compiled module, for it and for what it wraps: the
-        # tree has it under both names
-        warnings.filterwarnings("ignore", message=_TWICE)
+        nn.Module.__call__ = call
 
     def detach(self) -> None:
-        for one in [one for one in warnings.filters if getattr(one[1], "pattern", "") == _TWICE]:
-            cast("list[Any]", warnings.filters).remove(one)
-        self._remove()
-        self._hooks = None
-        self._threads.stack.clear()
+        if self._original is not None:
+            nn.Module.__call__ = self._original
+            self._original = None
+        self._forget_seeded()
+        self.threads.stack.clear()
 
-    def _register(self) -> None:
-        assert self._hooks is not None
-        before, after = self._hooks
-        self._handles = [
-            nn_module.register_module_forward_pre_hook(before),
-            nn_module.register_module_forward_hook(after, always_call=True),
-        ]
+    def _meet(self, module: nn.Module) -> ModuleInfo:
+        """One that was made on the fly, or lies outside of the models."""
+        stack = self.threads.stack
+        above, own = stack[-1].path if stack else "", type(module).__name__
+        return self._know(module, f"{above}.<{own}>" if above else f"<{own}>")
 
-    def _remove(self) -> None:
-        for handle in self._handles:
+    def _tell_entry(
+        self, info: ModuleInfo, depth: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...]:
+        """The arguments to call it with; `kwargs` is changed in place."""
+        new = self.on_enter(info, depth, (args, kwargs), None) if self.on_enter is not None else None
+        if new is None:
+            return args
+        kwargs.update(new[1])
+        return tuple(new[0])
+
+    def _tell_exit(
+        self, info: ModuleInfo, depth: int, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> Any:
+        """What it is to give."""
+        if not self.watched or self.on_exit is None:
+            return output
+        new = self.on_exit(info, depth, (args, kwargs), output)
+        return output if new is None else new
+
+    # --- attached in the middle of a forward
+
+    def seed(self, path: str) -> None:
+        """Attached inside of the module with this path: it and those around it are taken as entered. A hook
+        tells of the exits that PyTorch still looks for hooks at."""
+        by_path = {info.path: (info, module) for info, module in self.known()}
+        parts = path.split(".")
+        above = [".".join(parts[: length + 1]) for length in range(len(parts))]
+        self.threads.stack.clear()
+        for one in above:
+            if one not in by_path:
+                continue
+            info, module = by_path[one]
+            self.threads.stack.append(info)
+            exits = partial(self._hook_at_exit, info)
+            self._seeded[info] = module.register_forward_hook(exits, with_kwargs=True, always_call=True)
+
+    def _hook_at_exit(
+        self, info: ModuleInfo, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> Any:
+        return self._seeded_exits(info, args, kwargs, output) if info in self._seeded else None
+
+    def _seeded_exits(
+        self, info: ModuleInfo, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> Any:
+        self._seeded.pop(info).remove()
+        stack = self.threads.stack
+        if info not in stack:
+            return output
+        while stack[-1] is not info:
+            stack.pop()
+        try:
+            return self._tell_exit(info, len(stack), args, kwargs, output)
+        finally:
+            stack.pop()
+
+    def _leave_seeded(self, entered: ModuleInfo) -> None:
+        """Those that can't be around a module that is entered now were left without a word."""
+        stack = self.threads.stack
+        while stack and stack[-1] in self._seeded and not entered.path.startswith(f"{stack[-1].path}."):
+            self._seeded.pop(stack.pop()).remove()
+
+    def _forget_seeded(self) -> None:
+        for handle in self._seeded.values():
             handle.remove()
-        self._handles = []
+        self._seeded = {}
 
-    # --- compiled modules: the hooks are kept out of them
+    # --- only borders of single modules matter, and one was compiled in place
 
-    @contextmanager
-    def hidden(self) -> Iterator[None]:
-        """Without the hooks, in every thread. They are not put back if they were detached meanwhile."""
-        attached, hooks = bool(self._handles), self._hooks
-        self._remove()
-        try:
-            yield
-        finally:
-            if attached and self._hooks is hooks and not self._handles:
-                self._register()
+    def entering(self, info: ModuleInfo, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """It is about to be called, not through us. The arguments to call it with; `kwargs` is changed in
+        place."""
+        return self._tell_entry(info, info.path.count(".") + 1, args, kwargs) if self.watched else args
 
-    def entering(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """A compiled module is about to be called: what a hook would do. The arguments to call it with."""
-        if self._hooks is not None:
-            new = self._hooks[0](module, args)
-            return args if new is None else tuple(new)
-        if self.watched and self.on_enter is not None:
-            info = self._know(module, "")
-            new = self.on_enter(info, info.path.count(".") + 1, (args, kwargs), None)
-            if new is not None:
-                kwargs.update(new[1])
-                return tuple(new[0])
-        return args
+    def leaving(self, info: ModuleInfo, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
+        """It has been called. What it is to give."""
+        if not self.is_attached:
+            return self._tell_exit(info, info.path.count(".") + 1, args, kwargs, output)
+        if info not in self._seeded:
+            return output  # it was run eagerly, and its hook has told
+        return self._seeded_exits(info, args, kwargs, output)
 
-    def leaving(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> Any:
-        """It has been called, or has failed (`output` is None). What it is to give."""
-        replaced = None
-        if self._hooks is not None:
-            replaced = self._hooks[1](module, args, output)
-        elif self.watched and self.on_exit is not None:
-            info = self._know(module, "")
-            replaced = self.on_exit(info, info.path.count(".") + 1, (args, kwargs), output)
-        return output if replaced is None else replaced
 
-    @contextmanager
-    def entered_already(self, module: nn.Module) -> Iterator[None]:
-        """The next call of this module is the one whose entry was told of already."""
-        self._entered = module if self._hooks is not None else None
-        try:
-            yield
-        finally:
-            self._entered = None
+def _leave(stack: list[ModuleInfo], info: ModuleInfo) -> None:
+    """With all that was left inside of it without a word. It is not there where we were taken off
+    meanwhile."""
+    if info in stack:
+        while stack.pop() is not info:
+            pass

@@ -21,7 +21,7 @@ from mezzotint_engine.opdebug.source_places import line_of
 from mezzotint_engine.opdebug.tensor_expression import input_name
 from mezzotint_sdk.trace_records import OpFlags, OpSite, TensorMeta
 
-__all__ = ["OpTraits", "describe_site", "op_name", "tensors_in", "traits_of"]
+__all__ = ["TRAITS", "OpTraits", "describe_site", "op_name", "tensors_in", "traits_of"]
 
 MAX_ARGUMENT_CHARS = 300
 _LINEAR_LIKE = {"aten.linear", "aten.matmul"}
@@ -29,16 +29,17 @@ _ATTENTION = "scaled_dot_product_attention"
 _INPUT_NAMES = tuple(input_name(position) for position in range(1000))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OpTraits:
     """What an overload always does, read once from its schema."""
 
-    name: str
+    func: Any
     flags: int  # VIEW and IN_PLACE of `OpFlags`
-    returns_tuple: bool
+    takes_lists: bool  # of tensors, as `cat` does
+    call: Callable[..., Any]  # what the overload calls in its turn
 
 
-_traits: dict[Any, OpTraits] = {}
+TRAITS: dict[int, OpTraits] = {}  # by the overload's id: its hash is a call of Python
 
 
 def op_name(func: Any) -> str:
@@ -47,16 +48,19 @@ def op_name(func: Any) -> str:
 
 
 def traits_of(func: Any) -> OpTraits:
-    known = _traits.get(func)
+    known = TRAITS.get(id(func))
     if known is None:
-        flags = 0
+        flags, takes_lists = 0, True
         schema = getattr(func, "_schema", None)
         if schema is not None:
             if any(argument.alias_info and argument.alias_info.is_write for argument in schema.arguments):
                 flags |= OpFlags.IN_PLACE
             elif any(value.alias_info is not None for value in schema.returns):
                 flags |= OpFlags.VIEW
-        known = _traits[func] = OpTraits(op_name(func), int(flags), False)
+            types = [str(argument.type) for argument in schema.arguments]
+            takes_lists = any("List" in kind and "Tensor" in kind for kind in types)
+        call = func._op if type(func) is torch._ops.OpOverload else func
+        known = TRAITS[id(func)] = OpTraits(func, int(flags), takes_lists, call)
     return known
 
 
@@ -105,9 +109,8 @@ def describe_site(
     instruction: int,
     backward: bool,
 ) -> OpSite:
-    traits = traits_of(func)
     return OpSite(
-        op=traits.name,
+        op=op_name(func),
         module=module.path,
         module_class=module.class_name,
         file=code.co_filename,
@@ -118,7 +121,7 @@ def describe_site(
         arguments=arguments_text(args, kwargs),
         flops=_guarded(_flops, func, args, kwargs, outputs),
         nbytes=sum(one.numel() * one.element_size() for one in (*inputs, *outputs)),
-        kernel=_kernel(traits.name, args, kwargs),
+        kernel=_kernel(op_name(func), args, kwargs),
         backward=backward,
     )
 

@@ -367,6 +367,7 @@ class Standstill:
             stop_id=self.stop.stop_id if self.stop is not None else 0,
             returned=self.returned,
             touch=self.touch,
+            about_to_change=self.session.watch_weights,
             lines_refused=self._lines_refused(),
         )
 

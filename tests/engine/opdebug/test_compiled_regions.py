@@ -206,3 +206,49 @@ def test_a_failure_inside_is_the_runs_own(tmp_path: Path, compiler: Compiler) ->
     with pytest.raises(RuntimeError):
         run.run(wrong)
     assert not run.failures()
+
+
+def test_the_handler_of_ops_is_not_compiled(tmp_path: Path, compiler: Compiler) -> None:
+    """A compiled function that is left in its middle runs ops eagerly while Dynamo looks at each frame."""
+    model = Outer().eval()
+
+    def broken(x: Tensor) -> Tensor:
+        found = (x * 2).nonzero()  # whose shape isn't known beforehand, so it is in no graph
+        return model(x) + found.sum()
+
+    function = torch.compile(broken, backend=compiler)
+    with torch.no_grad():
+        plain = function(torch.ones(2, 4))
+        frames = torch._dynamo.utils.counters["frames"]["total"]
+        run = Debugged(tmp_path, {"m": model}, plan("statistics"))
+        seen = run.run(lambda session: function(torch.ones(2, 4)))
+    assert torch.equal(seen, plain)
+    assert torch._dynamo.utils.counters["frames"]["total"] == frames
+    assert not run.failures()
+
+
+def test_a_module_that_is_entered_by_a_border_alone_is_left_again(tmp_path: Path) -> None:
+    """The mode is put on in the middle of a module: those around it are known, and forgotten when they are
+    left."""
+    model = Outer().eval()
+    run = Debugged(
+        tmp_path, {"m": model}, plan("nothing", Breakpoint(breakpoint_id=1, module="m.net", when="before"))
+    )
+    run.start(work(model, 2))
+    run.stop()
+    run.ask(dm.Resume(verb="over", level="op"))
+    assert run.stop().place.module == "m.net.a"
+    run.ask(dm.SetBreakpoints(breakpoints=()))
+    run.ask(dm.Resume(verb="out", level="module"))
+    assert run.stop().message == "Leaving m.net.a (Linear)."
+    run.ask(dm.Resume(verb="out", level="module"))
+    assert run.stop().message == "Leaving m.net (Inner)."
+    modules = []
+    for _ in range(8):
+        run.ask(dm.Resume(verb="over", level="op"))
+        modules.append(run.stop().place.module)
+    assert modules[0] == "m.tail"
+    assert "m.net.b" in modules  # of the second step
+    run.ask(dm.Resume(verb="continue"))
+    run.join()
+    assert not run.failures()

@@ -24,6 +24,8 @@ EMPTY_TITLE = "No picture yet"
 EMPTY_HINT = (
     "Write a prompt on the left and press Generate (Ctrl+Enter).\nThe picture forms here, step by step."
 )
+IDLE_TITLE = "No picture in view"
+IDLE_HINT = "Press Generate (Ctrl+Enter), or choose a run in the queue\nor a picture in the gallery."
 
 
 class CanvasPanel(QWidget):
@@ -128,7 +130,9 @@ class CanvasPanel(QWidget):
         run = canvas.run
         has_image = not self.view.image.isNull()
         if not has_image:
-            if run is None:
+            if run is None and self._state.runs.runs():
+                self.empty.set_text(IDLE_TITLE, IDLE_HINT)
+            elif run is None:
                 self.empty.set_text(EMPTY_TITLE, EMPTY_HINT)
             elif run.state == "failed":
                 message = run.error.message if run.error is not None else ""

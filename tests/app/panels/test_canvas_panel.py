@@ -44,6 +44,8 @@ def test_the_empty_canvas_says_what_to_do(
 ) -> None:
     assert panel.empty.isVisible()
     assert "press Generate" in panel.empty._hint.text()
+    client.connect_engine(runs=(run_record("old", "finished", artifact_count=2),))
+    assert "gallery" in panel.empty._hint.text(), "there are pictures, from before"
     start(client)
     assert "on its way" in panel.empty._title.text()
     error = ErrorInfo("out_of_memory", "There is not enough memory.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QFontDatabase
+from PySide6.QtGui import QFontDatabase, QResizeEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
 from mezzotint_app.look.theme import FONT_SMALL, SPACING
@@ -12,6 +12,7 @@ __all__ = ["LogDetail"]
 
 MOST_ROWS = 8
 MOST_CHARS = 100_000
+INSET_PX = 3 * SPACING  # frame, padding and margin of the document
 
 
 class LogDetail(QPlainTextEdit):
@@ -37,7 +38,19 @@ class LogDetail(QPlainTextEdit):
         text = "\n".join(part for part in parts if part)[:MOST_CHARS]
         if text != self.toPlainText():
             self.setPlainText(text)
-        columns = max(20, self.viewport().width() // max(1, self.fontMetrics().averageCharWidth()))
-        rows = sum(1 + len(row) // columns for row in text.splitlines()[:MOST_ROWS])
-        self.setFixedHeight(min(rows, MOST_ROWS) * self.fontMetrics().lineSpacing() + 2 * SPACING)
+        self._fit()
         self.show()
+
+    def _fit(self) -> None:
+        metrics = self.fontMetrics()
+        parent = self.parentWidget()  # while hidden, our own width says nothing
+        room = max(1, (parent.width() if parent is not None else self.width()) - INSET_PX)
+        rows = sum(
+            1 + metrics.horizontalAdvance(row) // room for row in self.toPlainText().split("\n")[:MOST_ROWS]
+        )
+        self.setFixedHeight(min(rows, MOST_ROWS) * metrics.lineSpacing() + INSET_PX)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from mezzotint_app.look.theme import Theme, theme_manager
+from mezzotint_app.plots.latency_plot import LATENCY
 from mezzotint_app.plots.phase_bars import PhaseBars
 from mezzotint_app.plots.phase_times import PREFIX, PhaseTimes, phase_times
 from mezzotint_app.plots.plot_card import PlotCard
+from mezzotint_app.state.series_buffer import Points
 from mezzotint_app.state.series_state import SeriesState
 
 __all__ = ["PhasePlot"]
@@ -33,11 +36,19 @@ class PhasePlot(PlotCard):
         }
         points = {name: buffer.points() for name, buffer in buffers.items()}
         counts = {name: buffer.total for name, buffer in buffers.items()}
-        self.times = phase_times(points, counts, self._series.run, self._series.laps)
+        self.times = phase_times(points, counts, self._series.run, self._series.laps, self._steps_ms())
         self.bars.show_times(self.times)
         text = " · ".join(f"{name} {self.value_text(value)}" for name, value in self.times.totals.items())
         if text != self.accessibleDescription():
             self.setAccessibleDescription(text)
+
+    def _steps_ms(self) -> float:
+        """What all steps took, about: lowest and highest value stand for a thinned stretch."""
+        buffer = self._series.buffer(LATENCY)
+        points = buffer.points() if buffer is not None else Points.empty()
+        if buffer is None or not len(points):
+            return 0.0
+        return float(np.nanmean((points.lows + points.highs) / 2)) * buffer.total
 
     def series_names(self) -> list[str]:
         return [name for name in self._series.names if name.startswith(PREFIX)]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from mezzotint_app.state.phase_laps import PhaseLap
 from mezzotint_app.state.series_buffer import Points
-from mezzotint_sdk.phases import GENERATE_PHASES
-from mezzotint_sdk.records import RunRecord
+from mezzotint_sdk.phases import DENOISE, GENERATE_PHASES
+from mezzotint_sdk.records import FINAL_STATES, RunRecord
 
 __all__ = ["PHASES", "PhaseTimes", "phase_times"]
 
@@ -19,6 +19,7 @@ PHASES = GENERATE_PHASES
 PREFIX = "time/"
 ONCE = frozenset({"load"})  # happens once a run: among the pictures it would dwarf all others
 MAX_PICTURES = 100_000
+CUT_STATES = FINAL_STATES - {"finished"}
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,14 +43,19 @@ def phase_times(
     counts: Mapping[str, int],
     run: RunRecord | None,
     laps: Sequence[PhaseLap] = (),
+    steps_ms: float = 0.0,
 ) -> PhaseTimes:
     """`series`: points of `time/<phase>` by phase, x is the picture; `counts`: how many were measured.
 
-    `laps` stand in for what was not measured yet. Where a series was thinned its sum is an estimate, until
-    the run has ended and its record has the sum.
+    `laps` stand in for what was not measured yet. `steps_ms` is what all steps took: where a worker was
+    killed in their midst nothing else tells of denoising. Where a series was thinned its sum is an estimate,
+    until the run has ended and its record has the sum.
     """
     new = [lap for lap in laps if not _is_measured(lap, series.get(lap.phase))]
+    was_cut = run is not None and run.state in CUT_STATES and not run.phases
     found = {name for name, points in series.items() if len(points)} | {lap.phase for lap in new}
+    if was_cut and steps_ms > 0:
+        found.add(DENOISE)
     order = [*PHASES, *sorted(found - set(PHASES))]
     names = [name for name in order if name in found]
     totals = {name: sum(lap.elapsed_ms for lap in new if lap.phase == name) for name in names}
@@ -57,6 +63,8 @@ def phase_times(
         if len(points):
             middle = (points.lows + points.highs) / 2
             totals[name] += float(np.nansum(middle)) * max(1.0, counts.get(name, 0) / len(points))
+    if was_cut and steps_ms > totals.get(DENOISE, 0.0):
+        totals[DENOISE] = steps_ms
     if run is not None and run.finished is not None and run.phases:
         recorded = {phase.name: phase.seconds * 1000.0 for phase in run.phases}
         totals = {name: recorded[name] for name in order if recorded.get(name, 0.0) > 0} or totals

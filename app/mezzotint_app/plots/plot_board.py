@@ -19,7 +19,7 @@ from mezzotint_app.state.series_state import SeriesState
 __all__ = ["PlotBoard"]
 
 CARD_WIDTH_PX = 180  # narrower, and the cards go below each other
-TITLES = {"speed/steps_per_second": "Steps per second", "preview/cost": "Cost of previews"}
+TITLES = {"speed/steps_per_second": "Speed", "preview/cost": "Cost of previews"}
 
 
 class PlotBoard(QWidget):

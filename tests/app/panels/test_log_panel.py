@@ -119,6 +119,9 @@ def test_a_line_that_says_more_than_its_row_is_shown_whole(
     panel.table.selectRow(2)
     assert panel.detail.toPlainText().startswith("a sentence")
     assert panel.table.height() > 100, "the list stays"
+    rows = panel.detail.height() / panel.detail.fontMetrics().lineSpacing()
+    panel.resize(1200, 300)
+    qtbot.waitUntil(lambda: panel.detail.height() / panel.detail.fontMetrics().lineSpacing() < rows)
     qtbot.keyClick(panel.table, Qt.Key.Key_Escape)
     assert not panel.detail.isVisible()
     panel.table.selectRow(2)

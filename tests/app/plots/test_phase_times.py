@@ -75,3 +75,18 @@ def test_the_second_picture_grows_on_the_first() -> None:
     times = phase_times(series, {"denoise": 1, "decode": 1}, None, [PhaseLap("denoise", 1, 30.0, True)])
     assert times.totals == {"denoise": 130.0, "decode": 5.0}
     assert times.pictures.tolist() == [[100.0, 5.0], [30.0, 0.0]]
+
+
+def test_denoising_of_a_run_whose_worker_was_killed() -> None:
+    killed = run_record("r", "failed", finished=9.0)
+    series = {"load": points([5.0]), "encode": points([13.0])}
+    counts = {"load": 1, "encode": 1}
+    assert phase_times(series, counts, killed, (), 2900.0).totals == {
+        "load": 5.0,
+        "encode": 13.0,
+        "denoise": 2900.0,
+    }
+    running = run_record("r", "running")
+    assert "denoise" not in phase_times(series, counts, running, (), 2900.0).totals
+    second = {"denoise": points([1000.0])}
+    assert phase_times(second, {"denoise": 1}, killed, (), 1400.0).totals == {"denoise": 1400.0}

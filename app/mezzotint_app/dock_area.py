@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QByteArray, QObject, Qt
+from PySide6.QtCore import QByteArray, QObject, QPoint, Qt
 from PySide6.QtWidgets import QMainWindow, QSplitter, QWidget
 from PySide6QtAds import ads
 
@@ -201,8 +201,10 @@ class DockArea(QObject):
             first = first.nextInFocusChain()
 
     def go_to_next(self, by: int) -> None:
-        """The keyboard to the next open panel (1), or the one before (-1)."""
+        """The keyboard to the next open panel (1), or the one before (-1), as they stand: columns from the
+        left, each from its top."""
         open_keys = [key for key, dock in self.docks.items() if dock.widget().isVisible()]
+        open_keys.sort(key=lambda key: self.docks[key].widget().mapToGlobal(QPoint(0, 0)).toTuple())
         if not open_keys:
             return
         focus = self._window.focusWidget()

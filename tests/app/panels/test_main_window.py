@@ -233,6 +233,9 @@ def test_panels_are_reached_by_keys(window: MainWindow, qtbot: Any) -> None:
         }
     assert {"generate", "canvas", "log"} <= seen
     window.focus_prompt()
+    window.go_to_next_panel(1)
+    assert window.canvas.isAncestorOf(window.focusWidget()), "what stands to the right of the form"
+    window.focus_prompt()
     assert window.focusWidget() is window.generate.prompt
 
 

@@ -129,6 +129,8 @@ class JobRunner:
                 recorder.close()
         except Exception as error:
             failure = error
+        if debugger.weights_changed:  # by hand; the next run is to have the model as it is on disk
+            self._models.clear()
         seconds, times = clock.elapsed(), clock.totals()
         self._state.run_id = ""
         if failure is None:
@@ -234,7 +236,7 @@ class JobRunner:
                 "dtype": spec.dtype,
                 "threads": spec.threads,
             }
-            if debugger.touched:
+            if debugger.touched or debugger.weights_changed:
                 facts["touched"] = True  # edited by hand: these settings alone don't draw it again
             file = Path(job.folder) / ARTIFACTS_FOLDER / f"{index:04d}.png"
             pictures.save(index, picture, file, model_folder.name, facts, asked_spec)

@@ -157,6 +157,27 @@ def test_out_of_an_op_that_is_in_no_module_is_the_end_of_its_step_or_phase(job: 
         assert run.finish() == plain
 
 
+def test_weights_that_were_changed_by_hand_are_not_kept_for_the_next_run(
+    job: Any, plain: bytes, models: ModelResidency
+) -> None:
+    with job(DebugPlan()) as run:
+        run.stop()
+        kept = run.session._models["unet"]
+        run.go("until", module="unet.mid_block")
+        run.ask(dm.SayToConsole(line="p self.mid_block"))
+        assert run.finish() == plain
+    with job(DebugPlan()) as run:
+        run.stop()
+        assert run.session._models["unet"] is kept, "looking changes nothing"
+        run.go("until", module="unet.mid_block")
+        run.ask(dm.SayToConsole(line="bias = self.mid_block.attentions[0].proj_in.bias.data"))
+        run.ask(dm.SayToConsole(line="bias[3] = 2.5"))
+        assert run.finish() != plain
+    assert len(models) == 0
+    with job() as run:
+        assert run.pixels() == plain, "it is loaded anew"
+
+
 def test_a_watch_that_cannot_be_read_is_no_reason_to_fail(job: Any, plain: bytes) -> None:
     with job(DebugPlan(watches=("1 +", "out.abs().max()"))) as run:
         bad, good = run.stop().watches

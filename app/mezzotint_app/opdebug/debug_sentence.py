@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mezzotint_app.state.app_state import AppState
+from mezzotint_app.state.breakpoint_conditions import condition_text
 from mezzotint_app.state.debug_state import FAILURES
 from mezzotint_sdk.records import FINAL_STATES
 
@@ -15,6 +16,9 @@ def debug_sentence(state: AppState) -> tuple[str, str, str]:
     stop = debug.stop
     if stop is not None:
         sentence = stop.message
+        point = debug.breakpoint_list.find(stop.breakpoint_id) if stop.reason == "breakpoint" else None
+        if point is not None:
+            sentence = f"{sentence.rstrip('.')}: {condition_text(point)}."
         if stop.looking_back:
             sentence = f"{sentence.rstrip('.')}; nothing can be changed here, F5 returns to the present."
         if stop.ran > stop.shown:

@@ -11,7 +11,7 @@ from mezzotint_app.main_window import MainWindow
 from mezzotint_app.opdebug.debug_bar import DebugBar
 from mezzotint_app.state.debug_cursor import Cursor
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.debug_records import Place
+from mezzotint_sdk.debug_records import Breakpoint, Place
 from mezzotint_sdk.errors import BadInputError
 from tests.app.app_records import spec
 from tests.app.fake_engine_client import FakeEngineClient
@@ -255,5 +255,9 @@ def test_the_bar_says_how_it_stands(window: MainWindow, bar: DebugBar, script: D
     assert bar.sentence.text().endswith("2 of 12 ops were not recorded.")
     script.stopped(2, looking_back=True)
     assert "nothing can be changed" in bar.sentence.text()
+    window.state.debug.breakpoint_list.put(Breakpoint(breakpoint_id=0, nan=True))
+    script.report(m.BreakpointsChanged(breakpoints=(Breakpoint(breakpoint_id=1, nan=True, hits=1),)))
+    script.stopped(3, reason="breakpoint", message="Breakpoint 1 at aten.mm.", breakpoint_id=1)
+    assert bar.sentence.text() == "Breakpoint 1 at aten.mm: NaN appears."
     script.run("finished")
     assert bar.sentence.text() == "The run has ended: finished."

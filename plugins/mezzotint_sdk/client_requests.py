@@ -67,9 +67,14 @@ class ResumeRun(Body, frozen=True, kw_only=True):
 
 
 class RetryRun(Body, frozen=True, kw_only=True):
-    """Queue the same spec again as a new run (also for "duplicate"); plainly, where that one was debugged."""
+    """Queue the same spec again as a new run (also for "duplicate"); plainly, where that one was debugged.
+
+    Refused with ModelChangedError when the model's files have changed since, unless `present_model` says to
+    run it with the model as it is now.
+    """
 
     run_id: str
+    present_model: bool = False
 
 
 class MoveRun(Body, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@
     ├── BadInputError              bad_input: the request itself is wrong (an unknown scheduler, a size of 0)
     │   ├── BadMessageError        bad_message: bytes on the wire are not a message of ours
     │   ├── BadMetadataError       bad_metadata: a PNG's text cannot be read as settings
+    │   ├── ModelChangedError      model_changed: the model's files are not those that a job was made with
     │   └── NotFoundError          not_found: a run, a model or a file that is not there
     ├── ModelError                 model_error: a model folder cannot be used
     │   ├── ModelIncompleteError   model_incomplete: a part is missing
@@ -38,6 +39,7 @@ __all__ = [
     "ErrorInfo",
     "InternalError",
     "MezzotintError",
+    "ModelChangedError",
     "ModelDamagedError",
     "ModelError",
     "ModelIncompleteError",
@@ -87,6 +89,10 @@ class BadMessageError(BadInputError):
 
 class BadMetadataError(BadInputError):
     code = "bad_metadata"
+
+
+class ModelChangedError(BadInputError):
+    code = "model_changed"
 
 
 class NotFoundError(BadInputError):

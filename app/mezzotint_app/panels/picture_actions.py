@@ -45,8 +45,9 @@ def use_settings(state: AppState, record: ArtifactRecord) -> None:
     """Put all settings of a picture into the form."""
 
     def found(spec: GenerateSpec) -> None:
-        state.generate.apply_spec(spec)
-        state.notices.show("info", "The form has the settings of this picture now.")
+        note = state.generate.apply_spec(spec)
+        sentence = f"The form has the settings of this picture now. {note}".strip()
+        state.notices.show("warning" if note else "info", sentence)
 
     find_spec(state, record, found, state.notices.show_error)
 

@@ -225,9 +225,12 @@ class QueuePanel(QWidget):
         """Put the settings of the selected run into the form."""
         runs = self.selected_runs()
         if runs:
-            self._state.gallery.find_run(
-                runs[0].run_id, lambda found: self._state.generate.apply_spec(found.spec)
-            )
+            self._state.gallery.find_run(runs[0].run_id, self._take_settings)
+
+    def _take_settings(self, run: RunRecord) -> None:
+        note = self._state.generate.apply_spec(run.spec)
+        sentence = f"The form has the settings of this run now. {note}".strip()
+        self._state.notices.show("warning" if note else "info", sentence)
 
     # --- what shows --------------------------------------------------------------------------------------
 

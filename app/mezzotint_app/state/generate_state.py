@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
+from mezzotint_app.state.changed_model import show_refusal
 from mezzotint_app.state.draft_check import draft_problems
 from mezzotint_app.state.engine_state import EngineState
 from mezzotint_app.state.notice_state import NoticeState
@@ -78,10 +79,22 @@ class GenerateState(QObject):
             self.draftChanged.emit(name)
         self.blockerChanged.emit()
 
-    def apply_spec(self, spec: GenerateSpec) -> None:
-        """Take over all settings of a picture, its seed included (which is then fixed)."""
+    def apply_spec(self, spec: GenerateSpec) -> str:
+        """Take over all settings of a picture, its seed included (which is then fixed).
+
+        A model whose files have changed since is taken as it is now, or the form could not be run. Returns
+        that in one sentence, and "" where all is as it was.
+        """
+        model = next((model for model in self.models if model.path == spec.model.path), None)
+        note = ""
+        if model is not None and spec.model.fingerprint and spec.model.fingerprint != model.fingerprint:
+            spec = msgspec.structs.replace(
+                spec, model=msgspec.structs.replace(spec.model, fingerprint=model.fingerprint)
+            )
+            note = f"The files of {model.name} have changed since, so the picture may come out differently."
         self.set_seed_mode("fixed")
         self.set(**{name: getattr(spec, name) for name in spec.__struct_fields__})
+        return note
 
     def set_seed_mode(self, mode: SeedMode) -> None:
         if mode != self.seed_mode:
@@ -212,7 +225,16 @@ class GenerateState(QObject):
         def accepted(reply: m.JobsSubmitted) -> None:
             self.submitted.emit(list(reply.run_ids))
 
-        self._client.call(m.SubmitJobs(specs=(spec,), debug=debug), accepted, self._told)
+        def refused(error: MezzotintError) -> None:
+            show_refusal(self._notices, error, lambda: self._submit_as_is(spec, debug))
+
+        self._client.call(m.SubmitJobs(specs=(spec,), debug=debug), accepted, refused)
+
+    def _submit_as_is(self, spec: GenerateSpec, debug: DebugPlan | None) -> None:
+        """Queue it for its model as it is now; the list of models was behind as well."""
+        self.refresh_models()
+        ref = msgspec.structs.replace(spec.model, fingerprint="")
+        self.submit_spec(msgspec.structs.replace(spec, model=ref), debug)
 
     def _told(self, error: MezzotintError) -> None:
         self._notices.show_error(error)

@@ -70,15 +70,17 @@ def _take_over(state: AppState, path: str, found: PictureSettings) -> None:
     elif found.source == "a1111":  # it only has a name: the form's own model stays
         spec = msgspec.structs.replace(spec, model=state.generate.draft.model)
     spec = _without_lost_inputs(state, spec, missed)
-    state.generate.apply_spec(spec)
-    if not missed:
+    changed = state.generate.apply_spec(spec)
+    if changed and not missed:
+        state.notices.show("warning", f"The form has all settings of {name} now. {changed}")
+    elif not missed:
         state.notices.show("info", f"The form has all settings of {name} now.")
     else:
         what = "one setting was" if len(missed) == 1 else f"{len(missed)} settings were"
         state.notices.show(
             "warning",
             f"The form has the settings of {name} now, but {what} not understood.",
-            "\n".join(missed),
+            "\n".join([*missed, changed] if changed else missed),
         )
 
 

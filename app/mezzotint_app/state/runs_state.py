@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from mezzotint_app.state.changed_model import show_refusal
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_sdk import messages as m
+from mezzotint_sdk.errors import MezzotintError
 from mezzotint_sdk.records import ACTIVE_STATES, FINAL_STATES, RunRecord
 
 if TYPE_CHECKING:
@@ -120,7 +122,13 @@ class RunsState(QObject):
 
     def retry(self, run_id: str) -> None:
         """Queue the same spec again; also "duplicate"."""
-        self._ask(m.RetryRun(run_id=run_id))
+
+        def refused(error: MezzotintError) -> None:
+            show_refusal(
+                self._notices, error, lambda: self._ask(m.RetryRun(run_id=run_id, present_model=True))
+            )
+
+        self._client.call(m.RetryRun(run_id=run_id), None, refused)
 
     def move(self, run_id: str, before: str = "") -> None:
         """Put a queued run before another one; "" puts it last."""

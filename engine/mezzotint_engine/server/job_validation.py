@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import msgspec
 
 from mezzotint_engine.models.catalog import describe_model
-from mezzotint_sdk.errors import BadInputError, NotFoundError, error_from_info
+from mezzotint_sdk.errors import BadInputError, ModelChangedError, NotFoundError, error_from_info
 from mezzotint_sdk.home import Home
 from mezzotint_sdk.job_spec import MAX_SEED, ImageValue, JobSpec
 from mezzotint_sdk.records import DeviceInfo, ModelRecord
 from mezzotint_sdk.scheduler_names import nearest_scheduler
 
-__all__ = ["validated"]
+__all__ = ["validated", "with_present_model"]
 
 MAX_JOBS = 10_000
 
@@ -38,13 +38,18 @@ def validated(specs: Sequence[JobSpec], home: Home, devices: Sequence[DeviceInfo
     return ready
 
 
+def with_present_model(spec: JobSpec) -> JobSpec:
+    """The spec for its model as it is now, whatever its files were when the spec was made."""
+    return msgspec.structs.replace(spec, model=msgspec.structs.replace(spec.model, fingerprint=""))
+
+
 def _validated_one(spec: JobSpec, model: ModelRecord, home: Home, devices: Sequence[DeviceInfo]) -> JobSpec:
     if model.problem is not None:
         raise error_from_info(model.problem)
     if spec.model.fingerprint and model.fingerprint and spec.model.fingerprint != model.fingerprint:
-        raise BadInputError(
-            f"The model {model.name} is not the one of this job any more: its files have changed. "
-            "Choose the model anew to go on with what is there now."
+        raise ModelChangedError(
+            f"The files of {model.name} have changed since these settings were made; "
+            "run them with the model as it is now, and the picture may differ."
         )
     multiple = max(1, model.size_multiple)
     for name, value in (("width", spec.width), ("height", spec.height)):

@@ -9,7 +9,7 @@ from typing import TypeVar
 from mezzotint_engine.server import background_requests as slow
 from mezzotint_engine.server.client_hub import Client
 from mezzotint_engine.server.engine_context import EngineContext
-from mezzotint_engine.server.job_validation import validated
+from mezzotint_engine.server.job_validation import validated, with_present_model
 from mezzotint_engine.server.snapshots import make_snapshot, make_status, make_welcome
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.debug_records import DebugPlan
@@ -32,6 +32,9 @@ class RequestHandler:
     def handle(self, client: Client, request_id: int, body: object) -> None:
         if isinstance(body, m.SubmitJobs):
             self._submit(client, request_id, body)
+            return
+        if isinstance(body, m.RetryRun):
+            self._retry(client, request_id, body)
             return
         if isinstance(body, m.AskDebugger):
             self._c.control.ask_debugger(client, request_id, body)
@@ -76,8 +79,15 @@ class RequestHandler:
 
         self._c.background.run_in_order(lambda: validated(body.specs, self._c.home, devices), finish)
 
-    def _add(self, client: Client, request_id: int, specs: list[JobSpec], debug: DebugPlan | None) -> None:
-        runs = self._c.runs.add([(spec, "") for spec in specs], debug)
+    def _add(
+        self,
+        client: Client,
+        request_id: int,
+        specs: list[JobSpec],
+        debug: DebugPlan | None,
+        retry_of: str = "",
+    ) -> None:
+        runs = self._c.runs.add([(spec, retry_of) for spec in specs], debug)
         # answered before the events: the client then knows that these runs are its own
         run_ids = tuple(run.run_id for run in runs)
         self._c.hub.answer(client, request_id, m.JobsSubmitted(run_ids=run_ids))
@@ -86,14 +96,22 @@ class RequestHandler:
         self._c.control.queue_changed()
         self._c.control.dispatch()
 
-    def _retry(self, run_id: str) -> m.JobsSubmitted:
+    def _retry(self, client: Client, request_id: int, body: m.RetryRun) -> None:
         self._c.storage.require()
-        old = self._c.runs.find(run_id)
-        run = self._c.runs.add([(old.spec, old.run_id)])[0]
-        self._c.control.announce(run)
-        self._c.control.queue_changed()
-        self._c.control.dispatch()
-        return m.JobsSubmitted(run_ids=(run.run_id,))
+        self._c.pool.ensure_worker()
+        old = self._c.runs.find(body.run_id)
+        spec = with_present_model(old.spec) if body.present_model else old.spec
+        devices = self._c.pool.devices
+
+        def finish(done: Future[list[JobSpec]]) -> None:
+            if not done.cancelled():
+                self._c.hub.caused_by(
+                    client,
+                    request_id,
+                    lambda: self._add(client, request_id, self._result(done), None, old.run_id),
+                )
+
+        self._c.background.run_in_order(lambda: validated((spec,), self._c.home, devices), finish)
 
     # --- everything else ----------------------------------------------------------------------------------
 
@@ -116,8 +134,6 @@ class RequestHandler:
                 c.control.pause(body.run_id)
             case m.ResumeRun():
                 c.control.resume(body.run_id)
-            case m.RetryRun():
-                return self._retry(body.run_id)
             case m.MoveRun():
                 before = c.runs.find(body.before).run_id if body.before else ""
                 c.queue.move(c.runs.find(body.run_id).run_id, before)

@@ -225,6 +225,7 @@ def test_use_settings_takes_the_whole_spec(
     panel.select_runs(["done"])
     panel.use_settings()
     assert app_state.generate.draft.prompt == "the whole long prompt"
+    assert app_state.notices.notices[-1].sentence == "The form has the settings of this run now."
 
 
 def test_a_thousand_jobs_rebuild_a_few_times_and_paint_what_is_in_view(

@@ -10,8 +10,8 @@ import pytest
 from mezzotint_app.state.app_state import AppState, build_app_state
 from mezzotint_app.state.draft_check import draft_problems
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.errors import BadInputError
-from mezzotint_sdk.job_spec import MAX_SEED, ImageValue
+from mezzotint_sdk.errors import BadInputError, ModelChangedError
+from mezzotint_sdk.job_spec import MAX_SEED, ImageValue, ModelRef
 from tests.app.app_records import EMOJI, broken_model, spec
 from tests.app.fake_engine_client import FakeEngineClient
 
@@ -113,6 +113,26 @@ def test_a_spec_is_taken_over_whole_and_its_seed_stays(ready: AppState) -> None:
     assert ready.generate.draft == wanted
     assert ready.generate.seed_mode == "fixed"
     assert {"prompt", "seed", "width", "scheduler", "seed_mode"} <= set(told)
+
+
+def test_settings_of_a_model_that_has_changed_are_taken_for_the_model_as_it_is(ready: AppState) -> None:
+    older = msgspec.structs.replace(spec(), model=ModelRef(path=EMOJI.path, fingerprint="older"))
+    assert "have changed since" in ready.generate.apply_spec(older)
+    assert ready.generate.draft.model.fingerprint == "f1"
+
+
+def test_a_form_whose_model_has_changed_can_be_run_with_the_model_as_it_is(
+    client: FakeEngineClient, ready: AppState
+) -> None:
+    client.reply(m.SubmitJobs, ModelChangedError("The files of Emoji have changed."))
+    ready.generate.submit()
+    (notice,) = ready.notices.notices
+    assert (notice.level, notice.sentence) == ("warning", "The files of Emoji have changed.")
+    assert notice.action is not None
+    lists = len(client.calls_of(m.ListModels))
+    notice.action()
+    assert client.last_call(m.SubmitJobs).specs[0].model == ModelRef(path=EMOJI.path)
+    assert len(client.calls_of(m.ListModels)) == lists + 1
 
 
 def test_another_model_brings_its_defaults(client: FakeEngineClient, ready: AppState) -> None:

@@ -55,7 +55,7 @@ def restored(qtbot: Any, state: AppState, path: Path) -> Notice:
 
 def test_our_own_settings_come_back_exactly(qtbot: Any, connected: AppState, tmp_path: Path) -> None:
     spec = GenerateSpec(
-        model=ModelRef(path=EMOJI.path, fingerprint="older"),
+        model=ModelRef(path=EMOJI.path, fingerprint="f1"),
         prompt="тигр 🐯\nsecond line",
         negative_prompt="blurry",
         steps=33,
@@ -73,6 +73,16 @@ def test_our_own_settings_come_back_exactly(qtbot: Any, connected: AppState, tmp
     assert connected.generate.draft == spec
     assert connected.generate.seed_mode == "fixed"
     assert (notice.level, notice.sentence) == ("info", "The form has all settings of ours.png now.")
+
+
+def test_a_model_that_has_changed_since_is_taken_as_it_is_and_said(
+    qtbot: Any, connected: AppState, tmp_path: Path
+) -> None:
+    spec = GenerateSpec(model=ModelRef(path=EMOJI.path, fingerprint="older"), prompt="x")
+    notice = restored(qtbot, connected, with_text(tmp_path / "old.png", METADATA_KEY, own_text(spec)))
+    assert connected.generate.draft.model == ModelRef(path=EMOJI.path, fingerprint="f1")
+    assert notice.level == "warning"
+    assert "have changed since" in notice.sentence
 
 
 def test_a_model_that_moved_is_found_by_its_name(qtbot: Any, connected: AppState, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mezzotint_app.state.notice_state import NoticeState
 from mezzotint_app.state.runs_state import RunsState
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.errors import NotFoundError
+from mezzotint_sdk.errors import ModelChangedError, NotFoundError
 from tests.app.app_records import progress, run_record
 from tests.app.fake_engine_client import FakeEngineClient
 
@@ -119,6 +119,18 @@ def test_a_refused_verb_is_told_in_one_sentence(
     assert [(n.level, n.sentence, n.detail) for n in notices.notices] == [
         ("error", "There is no run a.", "detail")
     ]
+
+
+def test_a_retry_whose_model_has_changed_can_be_run_with_the_model_as_it_is(
+    client: FakeEngineClient, runs: RunsState, notices: NoticeState
+) -> None:
+    client.reply(m.RetryRun, ModelChangedError("The files of Emoji have changed."))
+    runs.retry("a")
+    (notice,) = notices.notices
+    assert (notice.level, notice.sentence) == ("warning", "The files of Emoji have changed.")
+    assert notice.action is not None
+    notice.action()
+    assert client.last_call(m.RetryRun) == m.RetryRun(run_id="a", present_model=True)
 
 
 def test_delete_offers_undo(client: FakeEngineClient, runs: RunsState, notices: NoticeState) -> None:

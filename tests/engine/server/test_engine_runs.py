@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from mezzotint_engine.models.catalog import bundled_models_folder
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.errors import BadInputError, ModelError, NotFoundError
+from mezzotint_sdk.errors import BadInputError, ModelChangedError, ModelError, NotFoundError
 from mezzotint_sdk.job_spec import ModelRef, canonical_json, spec_from_json
 from mezzotint_sdk.records import LogRecord, RunRecord
 from tests.engine.server.engine_harness import MODEL, Engine, WireClient, spec
@@ -147,6 +150,25 @@ def test_retry_queues_the_same_spec_again(client: WireClient) -> None:
     again = client.until_final(second)
     assert again.retry_of == first
     assert canonical_json(again.spec) == canonical_json(failed.spec)
+
+
+def test_a_run_whose_model_has_changed_runs_again_only_when_that_is_wanted(
+    client: WireClient, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(bundled_models_folder() / "emoji-64", folder, copy_function=os.symlink)
+    (first,) = client.get(m.SubmitJobs(specs=(spec(model=ModelRef(path=str(folder))),))).run_ids
+    before = client.until_final(first).spec.model.fingerprint
+    config = folder / "scheduler" / "scheduler_config.json"
+    text = config.read_text()
+    config.unlink()
+    config.write_text(text + " ")
+    with pytest.raises(ModelChangedError, match="have changed since"):
+        client.get(m.RetryRun(run_id=first))
+    (second,) = client.get(m.RetryRun(run_id=first, present_model=True)).run_ids
+    again = client.until_final(second)
+    assert (again.state, again.retry_of) == ("finished", first)
+    assert again.spec.model.fingerprint not in ("", before)
 
 
 def test_find_a_run_by_a_part_of_its_id(client: WireClient) -> None:

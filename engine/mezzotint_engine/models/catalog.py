@@ -19,7 +19,7 @@ from mezzotint_engine.models.model_check import (
     read_json,
 )
 from mezzotint_engine.models.model_families import ModelFamily, family_of
-from mezzotint_engine.models.model_fingerprint import fingerprint
+from mezzotint_engine.models.model_fingerprint import fingerprint, folder_stamp
 from mezzotint_sdk.errors import MezzotintError, ModelError, NotFoundError
 from mezzotint_sdk.records import ModelRecord
 
@@ -49,6 +49,13 @@ FAVOURITES = (
 )
 
 _DTYPE_NAMES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
+
+NOTES_FILE = "mezzotint.json"
+CAPTIONS_FILE = "captions.json"
+
+Stamp = tuple[tuple[tuple[str, int, int], ...], tuple[int, ...]]
+# Reading a model's headers takes 5 ms, and each job that is submitted asks. A dict's get and set are atomic.
+_known: dict[Path, tuple[Stamp, ModelRecord]] = {}
 
 
 def bundled_models_folder() -> Path:
@@ -110,11 +117,32 @@ def list_models(folders: Iterable[Path | str] = ()) -> list[ModelRecord]:
 
 
 def describe_model(path: str) -> ModelRecord:
-    """What a model is, read anew at each call. What is wrong with it is in `problem`.
+    """What a model is; read again where any of its files was written since. What is wrong with it is in
+    `problem`.
 
     Raises NotFoundError where there is no such folder.
     """
-    return _described(resolve_model(path))
+    folder = resolve_model(path)
+    try:
+        stamp: Stamp = (
+            folder_stamp(folder),
+            tuple(_time_of(folder / name) for name in (NOTES_FILE, CAPTIONS_FILE)),
+        )
+    except (OSError, MezzotintError):
+        return _described(folder)  # which says what is wrong
+    known = _known.get(folder)
+    if known is None or known[0] != stamp:
+        known = stamp, _described(folder)
+        if known[1].problem is None:
+            _known[folder] = known
+    return known[1]
+
+
+def _time_of(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return -1
 
 
 def _model_folders(folder: Path) -> list[Path]:
@@ -197,7 +225,7 @@ def _default_size(denoiser: dict[str, Any], scale: int, family: ModelFamily) -> 
 def _own_guidance(folder: Path) -> float | None:
     """The guidance scale that suits this very model, from its `mezzotint.json` where it has one."""
     try:
-        value = json.loads((folder / "mezzotint.json").read_text(encoding="utf-8"))["default_guidance"]
+        value = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))["default_guidance"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None  # as below: a nicety
     return float(value) if isinstance(value, int | float) and 0.0 < value <= 100.0 else None
@@ -206,7 +234,7 @@ def _own_guidance(folder: Path) -> float | None:
 def _examples(folder: Path) -> tuple[str, ...]:
     """Prompts that a model is known to draw, from its captions.json where it has one."""
     try:
-        entries = json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+        entries = json.loads((folder / CAPTIONS_FILE).read_text(encoding="utf-8"))
         captions = [entry["caption"] for entry in entries if isinstance(entry["caption"], str)]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return ()  # a nicety: its absence is no problem of the model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def _cpu() -> DeviceInfo:
     )
 
 
+@functools.cache
 def _processor_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():

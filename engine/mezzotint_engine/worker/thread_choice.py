@@ -8,6 +8,7 @@ threads wait is set by `mezzotint_sdk.openmp`.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -31,9 +32,14 @@ def default_threads() -> int:
 
 def usable_cores() -> int:
     """Physical cores that this process may use, by its affinity and its container's quota."""
-    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    physical = _physical_cores()
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
     return max(1, min(physical, allowed, _quota() or physical))
+
+
+@functools.cache
+def _physical_cores() -> int:
+    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
 def _quota() -> int | None:

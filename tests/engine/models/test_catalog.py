@@ -140,3 +140,16 @@ def test_a_lone_checkpoint_pickle_is_refused(emoji_copy: Path) -> None:
     (emoji_copy / "unet" / WEIGHTS).unlink()
     (emoji_copy / "unet" / "model.ckpt").write_bytes(pickle.dumps({}))
     assert problem_of(emoji_copy)[0] == "model_unsafe"
+
+
+def test_a_model_is_read_again_only_when_it_was_written(emoji_copy: Path) -> None:
+    first = describe_model(str(emoji_copy))
+    assert describe_model(str(emoji_copy)) is first
+    notes = emoji_copy / "mezzotint.json"
+    notes.write_text('{"default_guidance": 3.5}')
+    assert describe_model(str(emoji_copy)).default_guidance == 3.5
+    config = emoji_copy / "vae" / "config.json"
+    config.write_text(config.read_text() + " ")
+    assert describe_model(str(emoji_copy)).fingerprint != first.fingerprint
+    config.unlink()
+    assert describe_model(str(emoji_copy)).problem is not None

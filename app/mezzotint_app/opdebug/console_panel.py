@@ -84,6 +84,10 @@ class ConsolePanel(QWidget):
         self._debug.stop_changed.connect(self._refresh)
         self._debug.armed_changed.connect(self._refresh)
         theme_manager().changed.connect(self._rebuild)
+        self._follows = True
+        bar = self.text.verticalScrollBar()
+        bar.valueChanged.connect(self._on_scrolled)
+        bar.rangeChanged.connect(lambda _least, _most: self._follow())
         self._rebuild()
         self._refresh()
 
@@ -114,12 +118,19 @@ class ConsolePanel(QWidget):
     # --- text ------------------------------------------------------------------------------------------
 
     def _add(self, line: ConsoleLine) -> None:
-        bar = self.text.verticalScrollBar()
-        at_end = bar.value() >= bar.maximum()
+        self._follows = self._follows or line.kind == "said"
         self._append(line)
-        if at_end or line.kind == "said":
-            bar.setValue(bar.maximum())
+        self._follow()
         self._refresh()
+
+    def _follow(self) -> None:
+        """Stay at the end, also where the panel becomes lower, unless the user has scrolled up."""
+        if self._follows:
+            bar = self.text.verticalScrollBar()
+            bar.setValue(bar.maximum())
+
+    def _on_scrolled(self, value: int) -> None:
+        self._follows = value >= self.text.verticalScrollBar().maximum()
 
     def _append(self, line: ConsoleLine) -> None:
         # appended at the end of the document: the reader's own cursor and selection stay

@@ -138,3 +138,30 @@ def test_common_start() -> None:
     assert common_start(("a", "b")) == ""
     assert common_start(("ab", "abc")) == "ab"
     assert common_start(()) == ""
+
+
+def test_the_end_stays_in_view_where_the_panel_becomes_lower_unless_one_reads_above(
+    panel: ConsolePanel, app_state: AppState, script: DebugScript, qtbot: Any
+) -> None:
+    for number in range(200):
+        app_state.debug.console.add("report", f"line {number}")
+    bar = panel.text.verticalScrollBar()
+    assert bar.value() == bar.maximum()
+    panel.resize(panel.width(), panel.height() - 60)
+    qtbot.waitUntil(lambda: bar.value() == bar.maximum())
+    app_state.debug.console.add("stop", "At aten.mm.")
+    assert bar.value() == bar.maximum()
+    bar.setValue(10)
+    app_state.debug.console.add("stop", "At aten.add.")
+    assert bar.value() == 10
+
+
+def test_what_was_no_good_is_told_apart(panel: ConsolePanel, app_state: AppState) -> None:
+    app_state.debug.console.add("answer", "*** NameError: name 'foo' is not defined")
+    app_state.debug.console.add("answer", "3")
+    document, theme = panel.text.document(), theme_manager().theme
+    colors = [
+        document.findBlockByNumber(number).begin().fragment().charFormat().foreground().color()
+        for number in (document.blockCount() - 2, document.blockCount() - 1)
+    ]
+    assert colors == [theme.color("danger"), theme.color("text")]

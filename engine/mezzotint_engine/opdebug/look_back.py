@@ -9,6 +9,7 @@ outputs of the denoiser that were kept stand in for its calls before the step th
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from mezzotint_engine.opdebug.debug_session import DebugSession
 
 __all__ = ["Generators", "LookBack", "PastMark", "PastRecord", "Rerun", "denoiser_of"]
+
+
+# How language models call the cache that a forward writes into.
+_CACHES = {"past_key_values", "past_key_value", "cache_params", "kv_cache"}
 
 
 class Rerun(Protocol):
@@ -301,8 +306,9 @@ class LookBack:
 
 
 def denoiser_of(models: Mapping[str, nn.Module]) -> nn.Module | None:
-    """The part that is called once or twice a step and takes nearly all of the time."""
+    """The part that is called once or twice a step and takes nearly all of the time. Its kept outputs may
+    stand in for its calls only where a call leaves nothing else behind, as one that fills a cache does."""
     for name in ("unet", "transformer"):
-        if name in models:
+        if name in models and not _CACHES & set(inspect.signature(models[name].forward).parameters):
             return models[name]
     return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mezzotint_sdk.debug_messages import Resume
 from mezzotint_sdk.errors import BadInputError
+from mezzotint_sdk.phases import GENERATE_PHASES
 
 __all__ = ["Here", "Stepper"]
 
@@ -102,20 +103,20 @@ class Stepper:
                 deepest = math.inf if verb == "into" else max(1, here.depth)
                 self._enter = lambda now: now.depth <= deepest
         else:
-            above = {"step": "phase", "phase": "run", "run": "run"}
-            kind = above[level] if verb == "out" else level
-            begun = {
-                "step": (here.image, here.phase, here.step),
-                "phase": (here.image, here.phase),
-                "run": (here.image,),
-            }[kind]
-            length = len(begun)
+            # a picture's steps lie in its phase; in training, and where text is made, phases lie in a step
+            inner = here.step >= 0 and here.phase not in GENERATE_PHASES
+            above = {"step": "run", "phase": "step"} if inner else {"step": "phase"}
+            kind = above.get(level, "run") if verb == "out" else level
 
-            def another(now: Here) -> bool:
-                place = (now.image, now.phase, now.step) if length == 3 else (now.image, now.phase)[:length]
-                return place != begun
+            def part(now: Here) -> tuple[object, ...]:
+                if kind == "run":
+                    return (now.image,)
+                if kind == "phase":
+                    return (now.image, now.phase)
+                return (now.image, now.step) if inner else (now.image, now.phase, now.step)
 
-            self._op = another
+            begun = part(here)
+            self._op = lambda now: part(now) != begun
 
     def _plan_exit(self, here: Here) -> None:
         if here.depth < 1:  # what an op outside of modules lies in is a sampler step, or a phase

@@ -19,6 +19,7 @@ from mezzotint_app.state.series_state import SeriesState
 
 if TYPE_CHECKING:
     from mezzotint_app.plots.plot_board import PlotBoard
+    from mezzotint_app.plots.plot_card import PlotCard
 
 __all__ = ["PlotsLoading"]
 
@@ -37,6 +38,8 @@ class PlotsLoading(QObject):
         self._series = series
         self._parent = parent
         self._has_started = False
+        self._is_ready = False
+        self._unpainted: list[PlotCard] = []
         self.board: PlotBoard | None = None
         self._steps = QTimer(self)
         self._steps.setInterval(PAUSE_MS)
@@ -65,6 +68,15 @@ class PlotsLoading(QObject):
         if self.board is None:
             self.board = PlotBoard(self._series, self._parent)
             self.board.hide()
-        elif not self.board.build_next():
-            self._steps.stop()
+        elif self.board.has_first and not self._is_ready:
+            self._is_ready = True
             self.ready.emit()
+            self._unpainted = list(self.board.cards)
+        elif self.board.build_next():
+            pass
+        elif self._unpainted:
+            card = self._unpainted.pop(0)
+            if not card.isVisible():
+                card.grab()  # fonts, styles and layout cost more the first time, and all cards appear at once
+        else:
+            self._steps.stop()

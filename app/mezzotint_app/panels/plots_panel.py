@@ -176,6 +176,7 @@ class PlotsPanel(QWidget):
         if board is not None:
             board.exportAsked.connect(self.export)
             board.copied.connect(self._on_copied)
+            self.area.resize(self.empty.size())  # what it will have; a page that isn't shown has none yet
             self.area.setWidget(board)
             board.show()
             self._lay_out(board)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -18,8 +19,10 @@ from mezzotint_app.state.series_state import SeriesState
 
 __all__ = ["PlotBoard"]
 
+FIRST_CARDS = 3
 CARD_WIDTH_PX = 180  # narrower, and the cards go below each other
-TITLES = {"speed/steps_per_second": "Speed", "preview/cost": "Cost of previews"}
+# Further series that almost every run has: title, unit, number of the colour.
+KNOWN = {"preview/cost": ("Cost of previews", "ms", 3), "speed/steps_per_second": ("Speed", "1/s", 4)}
 
 
 class PlotBoard(QWidget):
@@ -39,22 +42,44 @@ class PlotBoard(QWidget):
         self._grid.setSpacing(SPACING)
         self._room = (0, 0, 0)
         self._alone: PlotCard | None = None
-        self._others: dict[str, PlotCard] = {}
+        self._others: dict[str, CurveCard] = {}
+        self._spares: dict[str, CurveCard] = {}  # made ahead, for a run that has their series
         self.cards: list[PlotCard] = []
         self._drawn: list[PlotCard] = []
         self._more = QTimer(self)  # further cards, each in a turn of its own
         self._more.setSingleShot(True)
         self._more.timeout.connect(self.refresh)
-        self._first: Iterator[Callable[[SeriesState, QWidget], PlotCard]] = iter(
-            (LatencyPlot, PhasePlot, MemoryPlot)
-        )
+        self._to_build: list[Callable[[], None]] = [
+            *(partial(self._build_first, kind) for kind in (LatencyPlot, PhasePlot, MemoryPlot)),
+            *(partial(self._build_spare, name) for name in KNOWN),
+        ]
 
     def build_next(self) -> bool:
-        """Make the next of the first three cards; False when they are all there."""
-        make = next(self._first, None)
-        if make is not None:
-            self._add(make(self._series, self))
-        return make is not None
+        """Make the next of the cards that are known to be wanted; False when they are all there."""
+        if self._to_build:
+            self._to_build.pop(0)()
+            return True
+        return False
+
+    @property
+    def has_first(self) -> bool:
+        """Whether the cards are there that every run has."""
+        return len(self.cards) >= FIRST_CARDS
+
+    def _build_first(self, kind: Callable[[SeriesState, QWidget], PlotCard]) -> None:
+        self._add(kind(self._series, self))
+
+    def _build_spare(self, name: str) -> None:
+        if name not in self._others:
+            self._spares[name] = self._new_card(name)
+
+    def _new_card(self, name: str) -> CurveCard:
+        title, unit, color = KNOWN.get(name, (name, "", 3 + len(KNOWN) + len(self._others)))
+        buffer = self._series.buffer(name)
+        trace = Trace(name, "newest", color)
+        card = CurveCard(self._series, title, unit if buffer is None else buffer.unit, (trace,), self)
+        card.hide()
+        return card
 
     def _add(self, card: PlotCard) -> None:
         card.expandAsked.connect(lambda: self.show_alone(None if self._alone is card else card))
@@ -64,7 +89,9 @@ class PlotBoard(QWidget):
         card.setVisible(self._alone is None)  # said once: a child of what isn't shown yet counts as hidden
 
     def refresh(self) -> None:
-        self._make_others()
+        if self._make_others():
+            self._more.start()  # that was enough for one turn
+            return
         for card in self.cards:
             # one that is out of sight is drawn when it is scrolled into view
             card.is_stale = card.is_stale or card.visibleRegion().isEmpty()
@@ -76,28 +103,22 @@ class PlotBoard(QWidget):
                     self._more.start()
                     break
 
-    def _make_others(self) -> None:
+    def _make_others(self) -> bool:
+        """Give a card to one series that has none, and show those of this run; whether anything changed."""
         own = (LATENCY, WORKER_MEMORY, DEVICE_MEMORY)
         wanted = [name for name in self._series.names if name not in own and not name.startswith(PREFIX)]
-        missing = [name for name in wanted if name not in self._others]
-        has_changed = bool(missing)
-        if missing:
-            self._make_other(missing[0])
-        if missing[1:]:
-            self._more.start()
+        new = next((name for name in wanted if name not in self._others), None)
+        if new is not None:
+            self._others[new] = self._spares.pop(new) if new in self._spares else self._new_card(new)
+            self._add(self._others[new])
+        has_changed = new is not None
         for name, other in self._others.items():
             if other.isHidden() == (name in wanted) and self._alone is None:
                 other.setVisible(name in wanted)
                 has_changed = True
         if has_changed:
             self._lay_out()
-
-    def _make_other(self, name: str) -> None:
-        buffer = self._series.buffer(name)
-        trace = Trace(name, "newest", 3 + len(self._others))
-        unit = buffer.unit if buffer is not None else ""
-        self._others[name] = CurveCard(self._series, TITLES.get(name, name), unit, (trace,), self)
-        self._add(self._others[name])
+        return has_changed
 
     # --- places -----------------------------------------------------------------------------------------
 

@@ -66,6 +66,7 @@ def write_svg(path: Path, widget: QWidget) -> None:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     generator = QSvgGenerator()
     generator.setOutputDevice(buffer)
+    generator.setResolution(widget.logicalDpiX())  # else text is smaller than the room that was made for it
     generator.setSize(widget.size())
     generator.setViewBox(QRect(QPoint(0, 0), widget.size()))
     generator.setTitle("Mezzotint plots")

@@ -405,6 +405,23 @@ def test_other_series_get_a_card_each(client: FakeEngineClient, panel: PlotsPane
     qtbot.waitUntil(lambda: "1.00" in card.figures)
 
 
+def test_cards_made_ahead_are_shown_for_runs_that_have_their_series(
+    client: FakeEngineClient, panel: PlotsPanel, qtbot: QtBot
+) -> None:
+    client.emit_event(added("r1", "speed/steps_per_second", 0, [20.0], unit="1/s"))
+    client.emit_event(added("r1", "preview/cost", 0, [2.0]))
+    qtbot.waitUntil(lambda: len(panel.cards) == 5)
+    titles = [card.title for card in panel.cards[3:]]
+    assert sorted(titles) == ["Cost of previews", "Speed"]
+    qtbot.waitUntil(lambda: all(card.isVisible() for card in panel.cards))
+
+    def overlap() -> bool:
+        places = [card.geometry() for card in panel.cards]
+        return any(a.intersects(b) for i, a in enumerate(places) for b in places[i + 1 :])
+
+    qtbot.waitUntil(lambda: not overlap())
+
+
 def test_everything_has_a_name_and_the_keyboard_reaches_it(panel: PlotsPanel) -> None:
     for button in panel.findChildren(QToolButton):
         if button.isVisible():

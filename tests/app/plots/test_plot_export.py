@@ -72,5 +72,10 @@ def test_svg_keeps_text(drawing: QWidget, tmp_path: Path) -> None:
     text = "".join(root.itertext())
     assert "median 12 ms" in text
     assert "menu" not in text
+    label = drawing.findChild(QLabel)
+    assert label is not None
+    wanted = label.font().pointSizeF() * drawing.logicalDpiY() / 72
+    sizes = {float(part.get("font-size", "0")) for part in root.iter() if part.get("font-size")}
+    assert min(abs(size - wanted) for size in sizes) < 1.0, "as large as in the window"
     with pytest.raises(OSError):
         write_svg(tmp_path / "missing" / "plots.svg", drawing)

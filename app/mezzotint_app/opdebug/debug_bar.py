@@ -60,6 +60,7 @@ class DebugBar(QFrame):
         debug = state.debug
         debug.stop_changed.connect(self.refresh)
         debug.armed_changed.connect(self.refresh)
+        state.trace.opened.connect(self.refresh)
         state.runs.runChanged.connect(lambda _run: self.refresh())
         theme_manager().changed.connect(self._on_theme)
         self.refresh()
@@ -71,6 +72,8 @@ class DebugBar(QFrame):
         if (icon_name, color) != self._look:
             self._look = (icon_name, color)
             self.mark.setPixmap(icon(icon_name, color).pixmap(ICON_PX, ICON_PX))
+        # the last stop isn't of the trace that is shown
+        self.ladder.setVisible(debug.stop is not None or debug.armed or not self._state.trace.is_file)
         if debug.stop is not None or not debug.armed:
             self.latent.show_pixels(debug.latent)
 

@@ -30,6 +30,8 @@ def debug_sentence(state: AppState) -> tuple[str, str, str]:
         elif is_bad:  # its code may catch it
             sentence = f"F5 hands the error on. {sentence}"
         return sentence, "error" if is_bad else "hand", "danger" if is_bad else "warning"
+    if state.trace.is_file and not debug.armed and not debug.arming:
+        return "A recorded trace; there is no run behind it.", "list", "muted"
     if debug.arming:
         return "The run stops at its next step…", "spinner", "muted"
     if debug.armed:
@@ -38,6 +40,4 @@ def debug_sentence(state: AppState) -> tuple[str, str, str]:
         return f"The run has ended: {run.state}.", "check" if run.state == "finished" else "info", "muted"
     if run is not None:
         return "The run goes on without the debugger.", "play", "muted"
-    if state.trace.is_file:
-        return "A recorded trace; there is no run behind it.", "list", "muted"
     return "Press Debug (F5) to start a run, or Break to stop one that is going.", "bug", "muted"

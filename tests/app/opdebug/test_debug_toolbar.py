@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from mezzotint_sdk.errors import BadInputError
 from tests.app.app_records import spec
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.debug_script import RUN, DebugScript, place
+from tests.app.opdebug.trace_files import TraceMaker
 
 
 @pytest.fixture
@@ -260,4 +262,18 @@ def test_the_bar_says_how_it_stands(window: MainWindow, bar: DebugBar, script: D
     script.stopped(3, reason="breakpoint", message="Breakpoint 1 at aten.mm.", breakpoint_id=1)
     assert bar.sentence.text() == "Breakpoint 1 at aten.mm: NaN appears."
     script.run("finished")
+    assert bar.sentence.text() == "The run has ended: finished."
+
+
+def test_a_trace_from_disk_is_told_and_the_last_stop_goes(
+    window: MainWindow, bar: DebugBar, script: DebugScript, tmp_path: Path, qtbot: Any
+) -> None:
+    script.stopped(1)
+    script.run("finished")
+    assert bar.ladder.isVisible()
+    window.state.trace.open_file(str(TraceMaker(tmp_path / "t.mzt").steps(0, 1).done()))
+    qtbot.waitUntil(lambda: "recorded trace" in bar.sentence.text())
+    assert not bar.ladder.isVisible()
+    window.state.trace.close_trace()
+    qtbot.waitUntil(bar.ladder.isVisible)
     assert bar.sentence.text() == "The run has ended: finished."

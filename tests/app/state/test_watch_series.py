@@ -8,16 +8,40 @@ from mezzotint_app.state.watch_series import WatchCourse, WatchCourses
 from mezzotint_sdk.debug_records import WatchValue
 
 
-def test_a_full_course_is_thinned_and_keeps_its_newest_points() -> None:
+def test_a_full_course_keeps_every_peak() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=5000)
+    values[[17, 2500, 4321]] = 80.0, -90.0, 70.0
     course = WatchCourse(capacity=100)
-    for x in range(1000):
-        course.add(x, float(x))
-    xs, values = course.over_ops()
-    assert len(xs) <= 100
-    assert np.array_equal(xs, values)
+    for x, value in enumerate(values):
+        course.add(x, value)
+    xs, ys = course.over_ops()
+    assert 60 <= len(xs) <= 200
     assert bool(np.all(np.diff(xs) > 0))
-    assert xs[0] == 0
-    assert list(xs[-20:]) == list(range(980, 1000))
+    assert np.array_equal(ys, values[xs.astype(int)]), "each is a point that there was"
+    for peak in (17, 2500, 4321):
+        assert peak in xs
+    spread = np.histogram(xs, bins=5, range=(0, 5000))[0]
+    assert spread.min() > spread.max() / 3, "old ones are kept as well as new ones"
+    assert course.last_op == 4999
+
+
+def test_nan_is_kept_to_be_seen() -> None:
+    course = WatchCourse(capacity=10)
+    for x in range(200):
+        course.add(x, np.nan if x == 33 else float(x))
+    xs, ys = course.over_ops()
+    assert 33 in xs
+    assert np.isnan(ys[list(xs).index(33)])
+
+
+def test_a_long_course_over_steps_has_last_values() -> None:
+    course = WatchCourse(capacity=64)
+    for x in range(1024):
+        course.add(x, float(x))
+    steps, values = course.over_steps(lambda ops: ops // 128)
+    assert list(steps) == list(range(8))
+    assert list(values) == [128 * (step + 1) - 1 for step in range(8)]
 
 
 def test_over_steps_each_has_its_last_value_and_what_was_before_is_left_out() -> None:

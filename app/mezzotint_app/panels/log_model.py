@@ -56,6 +56,7 @@ class LogModel(QAbstractTableModel):
         self._log = log
         self._rows: list[int] = []
         self._seen = 0  # number of the first line that was not looked at yet
+        self.is_compact = False
         self.level = "info"
         self.topic = ""
         self.text = ""
@@ -114,6 +115,19 @@ class LogModel(QAbstractTableModel):
             found.append(base + place)
         return found
 
+    def set_compact(self, compact: bool) -> None:
+        """For a narrow panel: times to the second, and levels as part of the message instead of a column."""
+        if compact != self.is_compact:
+            self.is_compact = compact
+            self._recolor()
+
+    def _texts(self, line: LogRecord) -> tuple[str, str, str, str]:
+        clock, message = _clock(line.time), _short_text(line)
+        if self.is_compact:
+            clock = clock.split(".")[0]
+            message = f"{line.level}: {message}" if line.level in ("warning", "error") else message
+        return clock, line.level, _topic_text(line), message
+
     def _has_text(self, line: LogRecord) -> bool:
         return any(self.text in part.casefold() for part in (line.message, line.detail, line.run_id) if part)
 
@@ -141,7 +155,7 @@ class LogModel(QAbstractTableModel):
             return None
         line = self.line(index.row())
         if role == Qt.ItemDataRole.DisplayRole:
-            return (_clock(line.time), line.level, _topic_text(line), _short_text(line))[index.column()]
+            return self._texts(line)[index.column()]
         if role == Qt.ItemDataRole.ForegroundRole:
             name = LEVEL_COLORS[line.level] if index.column() in (1, 3) else "muted"
             return QColor(getattr(theme_manager().theme, name))

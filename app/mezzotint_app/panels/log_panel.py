@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtGui import QFontDatabase, QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QFontDatabase, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -30,7 +30,8 @@ __all__ = ["LogPanel"]
 
 ROW_PX = 20
 COPY_LIMIT = 20_000
-MESSAGE_COLUMN = 3
+LEVEL_COLUMN, MESSAGE_COLUMN = 1, 3
+COMPACT_PX = 560
 
 
 class LogPanel(QWidget):
@@ -97,6 +98,7 @@ class LogPanel(QWidget):
         self.model.rowsRemoved.connect(self._after_removed)
         self.table.selectionModel().selectionChanged.connect(self._show_detail)
         self._at_end = True
+        self._fit_columns()
         self._refresh_topics()
         self._after_reset()
 
@@ -148,9 +150,20 @@ class LogPanel(QWidget):
         columns.setStretchLastSection(True)
         columns.setHighlightSections(False)
         columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        for column, width in enumerate((104, 72, 128)):
-            table.setColumnWidth(column, width)
         return table
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """The message needs the room: in a narrow panel the others take less."""
+        compact = self.width() < COMPACT_PX
+        self.model.set_compact(compact)
+        self.table.setColumnHidden(LEVEL_COLUMN, compact)
+        for column, width in enumerate((72, 0, 100) if compact else (104, 72, 128)):
+            if width:
+                self.table.setColumnWidth(column, width)
 
     def _filter(self) -> None:
         self.model.set_filter(self.level.currentData(), self.topic.currentData() or "", self.search.text())

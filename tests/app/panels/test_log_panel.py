@@ -17,7 +17,7 @@ from tests.app.app_records import log_line
 @pytest.fixture
 def panel(app_state: AppState, qtbot: Any) -> LogPanel:
     panel = LogPanel(app_state)
-    panel.resize(500, 300)
+    panel.resize(700, 300)
     qtbot.addWidget(panel)
     panel.show()
     return panel
@@ -140,3 +140,19 @@ def test_copying_says_so(panel: LogPanel, app_state: AppState, qtbot: Any) -> No
     panel.copy.click()
     assert app_state.notices.notices[-1].sentence == "2 lines of the log are on the clipboard."
     assert QGuiApplication.clipboard().text().endswith("beta (run 20260101-abcdef)")
+
+
+def test_in_a_narrow_panel_the_message_has_most_of_the_room(
+    panel: LogPanel, app_state: AppState, qtbot: Any
+) -> None:
+    app_state.log.add([log_line("all is well"), log_line("disk is full", "warning")])
+    qtbot.waitUntil(lambda: panel.model.rowCount() == 2, timeout=5000)
+    for width in (418, 500):
+        panel.resize(width, 240)
+        qtbot.waitUntil(lambda: panel.table.columnWidth(3) > 0.5 * panel.table.viewport().width())
+        assert panel.table.isColumnHidden(1)
+        assert shown(panel) == ["all is well", "warning: disk is full"], "colour alone tells no level"
+        assert "." not in str(panel.model.index(0, 0).data())
+    panel.resize(900, 240)
+    assert not panel.table.isColumnHidden(1)
+    assert shown(panel) == ["all is well", "disk is full"]

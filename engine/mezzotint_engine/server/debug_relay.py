@@ -16,8 +16,9 @@ import msgspec
 
 from mezzotint_engine.server.client_hub import Client, ClientHub
 from mezzotint_engine.server.engine_log import EngineLog
+from mezzotint_engine.server.pool_worker import Worker
 from mezzotint_engine.server.slot_ledger import SlotLedger
-from mezzotint_engine.server.worker_pool import Worker, WorkerPool
+from mezzotint_engine.server.worker_pool import WorkerPool
 from mezzotint_sdk.errors import BadInputError, EngineError, ErrorInfo, InternalError
 from mezzotint_sdk.messages import (
     DebugAnswered,

@@ -17,12 +17,13 @@ from mezzotint_engine.server.debug_relay import DebugRelay, touches
 from mezzotint_engine.server.engine_log import EngineLog
 from mezzotint_engine.server.job_queue import JobQueue
 from mezzotint_engine.server.poll_loop import PollLoop, Timer
+from mezzotint_engine.server.pool_worker import Worker
 from mezzotint_engine.server.run_folder import RunFolder
 from mezzotint_engine.server.run_store import RunStore, abridged
 from mezzotint_engine.server.server_options import ServerOptions
 from mezzotint_engine.server.slot_ledger import SlotLedger
 from mezzotint_engine.server.storage_watch import StorageWatch
-from mezzotint_engine.server.worker_pool import Worker, WorkerPool
+from mezzotint_engine.server.worker_pool import WorkerPool
 from mezzotint_sdk.errors import BadInputError, ErrorInfo, NotFoundError, StorageError, WorkerLostError
 from mezzotint_sdk.messages import (
     Armed,

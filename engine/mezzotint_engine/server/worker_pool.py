@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 
 import psutil
-import zmq
 
 from mezzotint_engine.server import placement
 from mezzotint_engine.server.background import Background
 from mezzotint_engine.server.client_hub import ClientHub
 from mezzotint_engine.server.engine_log import EngineLog
-from mezzotint_engine.server.kill_ladder import end_tree, wait_for_device
 from mezzotint_engine.server.poll_loop import PollLoop
+from mezzotint_engine.server.pool_worker import Worker, worker_record, worker_state
 from mezzotint_engine.server.server_options import ServerOptions
 from mezzotint_engine.server.slot_ledger import SlotLedger, capacity_for
 from mezzotint_engine.server.transport import Transport
+from mezzotint_engine.server.worker_end import end_worker
 from mezzotint_engine.server.worker_environment import worker_environment
+from mezzotint_engine.server.worker_link import WorkerLink
 from mezzotint_engine.server.worker_process import WorkerProcess, exit_sentence
-from mezzotint_sdk.errors import BadMessageError, EngineError, NotFoundError
+from mezzotint_sdk.errors import EngineError, NotFoundError
 from mezzotint_sdk.messages import (
     PROTOCOL_VERSION,
     Beat,
@@ -41,41 +40,11 @@ from mezzotint_sdk.messages import (
     WorkerLogged,
     WorkerWelcome,
 )
-from mezzotint_sdk.records import DeviceInfo, WorkerRecord, WorkerState
-from mezzotint_sdk.wire_codec import FROM_WORKER, TO_WORKER
+from mezzotint_sdk.records import DeviceInfo, WorkerRecord
 
-__all__ = ["Worker", "WorkerPool"]
+__all__ = ["WorkerPool"]
 
-BATCH = 200
 MAX_START_FAILURES = 2
-DEVICE_TIMEOUT_S = 5.0
-
-
-@dataclass
-class Worker:
-    worker_id: str
-    process: WorkerProcess
-    started: float
-    identity: bytes = b""
-    hello: WorkerHello | None = None
-    run_id: str = ""
-    device: str = ""
-    memory_bytes: int = 0
-    device_bytes: int = 0
-    heard: float = 0.0
-    silent: bool = False
-    kill_reason: str = ""  # set once it's to be ended; why, in a sentence for its run
-    ending: bool = False  # was asked to end by itself
-    unsent: list[bytes] = field(default_factory=list)
-    shown: WorkerState | None = None
-
-    @property
-    def is_live(self) -> bool:
-        return not self.kill_reason and not self.ending
-
-    @property
-    def is_idle(self) -> bool:
-        return self.hello is not None and self.is_live and not self.run_id
 
 
 class WorkerPool:
@@ -97,6 +66,7 @@ class WorkerPool:
         self._options = options
         self._loop = loop
         self._transport = transport
+        self._link = WorkerLink(transport, log)
         self._hub = hub
         self._ledger = ledger
         self._background = background
@@ -120,7 +90,7 @@ class WorkerPool:
         return list(self._workers.values())
 
     def records(self) -> tuple[WorkerRecord, ...]:
-        return tuple(self._record(worker, self._state(worker)) for worker in self.workers)
+        return tuple(worker_record(worker, worker_state(worker, self.workers)) for worker in self.workers)
 
     def idle_worker(self, active_runs: int) -> Worker | None:
         return placement.choose_worker(self.workers, active_runs)
@@ -129,38 +99,12 @@ class WorkerPool:
     def is_killing(self) -> bool:
         return any(worker.kill_reason for worker in self.workers)
 
-    def _state(self, worker: Worker) -> WorkerState:
-        if not worker.is_live:
-            return "stopping"
-        if worker.silent:
-            return "not_answering"
-        if worker.hello is None:
-            return "starting"
-        if worker.run_id:
-            return "busy"
-        others = [other for other in self.workers if other.is_live and other is not worker]
-        first = all(worker.started <= other.started for other in others if not other.run_id)
-        return "ready" if first and not any(other.run_id for other in others) else "spare"
-
-    @staticmethod
-    def _record(worker: Worker, state: WorkerState) -> WorkerRecord:
-        return WorkerRecord(
-            worker_id=worker.worker_id,
-            pid=worker.process.pid,
-            device=worker.device,
-            state=state,
-            memory_bytes=worker.memory_bytes,
-            device_bytes=worker.device_bytes,
-            run_id=worker.run_id,
-            torch_version=worker.hello.torch_version if worker.hello else "",
-        )
-
     def _show_changes(self) -> None:
         for worker in self.workers:
-            state = self._state(worker)
+            state = worker_state(worker, self.workers)
             if state != worker.shown:
                 worker.shown = state
-                self._hub.publish(WorkerChanged(worker=self._record(worker, state)), worker.run_id)
+                self._hub.publish(WorkerChanged(worker=worker_record(worker, state)), worker.run_id)
 
     # --- starting -----------------------------------------------------------------------------------------
 
@@ -230,18 +174,7 @@ class WorkerPool:
     # --- talking ------------------------------------------------------------------------------------------
 
     def read(self) -> None:
-        for _ in range(BATCH):
-            try:
-                identity, *frames = self._transport.workers.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            try:
-                if len(frames) != 1:
-                    raise BadMessageError(f"A message has one frame, not {len(frames)}.")
-                message = FROM_WORKER.decode(frames[0])
-            except BadMessageError as error:
-                self._log.warning("wire", f"A worker sent bytes that are no message: {error}")
-                continue
+        for identity, message in self._link.received():
             self._receive(identity, message)
 
     def _receive(self, identity: bytes, message: FromWorker) -> None:
@@ -304,23 +237,7 @@ class WorkerPool:
         self.on_message(worker, hello)
 
     def send(self, worker: Worker, message: ToWorker) -> None:
-        if not worker.identity:
-            return
-        worker.unsent.append(TO_WORKER.encode(message))
-        self._flush(worker)
-
-    def _flush(self, worker: Worker) -> None:
-        while worker.unsent:
-            try:
-                self._transport.workers.send_multipart([worker.identity, worker.unsent[0]], zmq.NOBLOCK)
-            except zmq.Again:
-                return  # its pipe is full: it doesn't read; tried again at the next check
-            except zmq.ZMQError as error:
-                if error.errno != zmq.EHOSTUNREACH:
-                    raise
-                worker.unsent.clear()  # its connection is closed: its process has ended, or is about to
-                return
-            del worker.unsent[0]
+        self._link.send(worker, message)
 
     def _grant_slot(self, worker: Worker, wanted: SlotWanted) -> None:
         """Exactly one SlotGranted for each SlotWanted; a large new slot is made on another thread first."""
@@ -365,7 +282,7 @@ class WorkerPool:
         """A few times a second: who has ended, who is silent."""
         now = time.monotonic()
         for worker in self.workers:
-            self._flush(worker)
+            self._link.flush(worker)
             if worker.kill_reason:
                 continue
             if worker.process.poll() is not None:
@@ -383,7 +300,7 @@ class WorkerPool:
         if worker.hello is None and not worker.ending and not self.closing:
             lines = worker.process.last_lines()
             self._start_failed(f"A worker process {how} while it started.", lines)
-        self._end_in_thread(worker, 0.0)
+        self._end(worker, 0.0)
 
     def kill(self, worker: Worker, reason: str, *, force: bool = False) -> None:
         """End the worker with all of its processes; `on_gone` is called when they are gone."""
@@ -391,31 +308,15 @@ class WorkerPool:
             return
         worker.kill_reason = reason
         self._show_changes()
-        self._end_in_thread(worker, 0.0 if force else self._options.term_grace_s)
+        self._end(worker, 0.0 if force else self._options.term_grace_s)
 
-    def _end_in_thread(self, worker: Worker, grace_s: float) -> None:
-        def end() -> None:
-            gone = end_tree(worker.process.pid, grace_s)
-            freed = wait_for_device(worker.process.pid, worker.device, DEVICE_TIMEOUT_S)
-            self._loop.post(lambda: self._finish_kill(worker, gone, freed))
-
-        threading.Thread(target=end, name=f"end-{worker.worker_id}", daemon=True).start()
-
-    def _finish_kill(self, worker: Worker, gone: bool, freed: bool) -> None:
-        if not gone:
-            self._log.error("worker", f"Process {worker.process.pid} can't be killed; a driver may hold it.")
-        elif not freed:
-            self._log.warning(
-                "worker", f"The memory of {worker.device} is not back yet after {worker.worker_id} ended."
-            )
-        if gone:
-            worker.process.close()
-        self._remove(worker)
+    def _end(self, worker: Worker, grace_s: float) -> None:
+        end_worker(worker, grace_s, self._loop, self._log, self._remove)
 
     def _remove(self, worker: Worker) -> None:
         self._workers.pop(worker.worker_id, None)
         self._ledger.free_writer(worker.worker_id)
-        record = self._record(worker, "gone")
+        record = worker_record(worker, "gone")
         self._hub.publish(WorkerChanged(worker=record), worker.run_id)
         self._idle_since = time.monotonic()
         self.on_gone(worker, worker.kill_reason)

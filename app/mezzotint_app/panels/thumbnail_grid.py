@@ -1,38 +1,15 @@
-"""The gallery's grid: equal tiles, so that the place of each is arithmetic and 100,000 cost what is in view.
-
-It is a QListView only by name: for screen readers it is a list, and selection, keyboard and drag are Qt's.
-Its layout is not used, since that walks all rows: with 100,000 of them it took 60 to 120 ms at each new
-picture and each resize.
-"""
+"""The gallery's grid of thumbnails: fetches records and pictures of what is in view, and nothing else."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import (
-    QItemSelection,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import (
-    QDrag,
-    QImage,
-    QKeyEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-    QPixmap,
-    QRegion,
-    QResizeEvent,
-)
-from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QDrag, QImage, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QAbstractItemView, QWidget
 
-from mezzotint_app.look.icons import paint_icon
-from mezzotint_app.look.theme import RADIUS, SPACING, theme_manager
+from mezzotint_app.look.theme import theme_manager
 from mezzotint_app.panels.gallery_model import MOST_DRAGGED, GalleryModel
+from mezzotint_app.panels.tile_painter import TileLook, paint_tile
+from mezzotint_app.panels.tile_view import PADDING, TileView
 from mezzotint_app.state.gallery_state import GalleryState
 from mezzotint_app.state.pacer import Pacer
 from mezzotint_app.thumbnails.thumbnail_cache import ThumbnailCache
@@ -41,192 +18,37 @@ from mezzotint_sdk.records import ArtifactRecord
 
 __all__ = ["ThumbnailGrid"]
 
-PADDING = SPACING // 2
+EDGE = 104  # logical pixels
 LEAST_CACHE_BYTES = 8 * 2**20
 SCREENS_KEPT = 3  # screens of thumbnails that stay in memory, when they need more than the least
 WANT_HZ = 30.0
 PIXEL_STEP = 32
 LONGEST_DRAG_PIXMAP = 96
 
-AnyIndex = QModelIndex | QPersistentModelIndex
 
-
-class ThumbnailGrid(QListView):
-    """Tiles of `edge` logical pixels. Tells the state which rows are in view, and asks for their pictures."""
-
-    opened = Signal(int)  # row that was double-clicked or entered
-    viewChanged = Signal()  # scrolled, or another size
+class ThumbnailGrid(TileView):
+    """Tells the state which rows are in view, and asks for their pictures."""
 
     def __init__(self, gallery: GalleryState, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
         self._gallery = gallery
-        self._edge = 104
-        self._model = GalleryModel(
-            gallery
-        )  # first of all: setting anything below already asks for the layout
+        self._model = GalleryModel(gallery)
         self._cache: ThumbnailCache[QPixmap] = ThumbnailCache(LEAST_CACHE_BYTES)
         self._problems: dict[int, str] = {}
         self.painted_tiles = 0
-        self._top_row = 0
+        super().__init__(self._model, EDGE, parent)
         self._loader = ThumbnailLoader(self)
         self._loader.loaded.connect(self._on_loaded)
         self._pacer = Pacer(WANT_HZ, self)
         self._pacer.due.connect(self._want)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setAccessibleName("Pictures, newest first")
-        self.setMinimumSize(self._edge + 40, self._edge + 2 * PADDING)
-        self._model.setParent(self)
-        self.setModel(self._model)
+        self.moved.connect(self._pacer.request)
         self._model.modelReset.connect(self._on_reset)
         self._model.dataChanged.connect(self._pacer.request)
-        self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
         theme_manager().changed.connect(self._on_theme)
 
-    # --- sizes -----------------------------------------------------------------------------------------
-
-    def _on_theme(self) -> None:
-        self.viewport().update()
-
-    @property
-    def edge(self) -> int:
-        return self._edge
-
-    def set_edge(self, edge: int) -> None:
-        """The size of tiles in logical pixels. The picture that is on top stays there."""
-        if edge != self._edge:
-            top, _ = self.visible_rows()
-            self._edge = edge
-            self.setMinimumWidth(edge + 40)
-            self.updateGeometries()
-            self.verticalScrollBar().setValue(top // self._columns() * self._cell())
-            self.viewport().update()
-            self._pacer.request()
-
-    @property
-    def cache_bytes(self) -> int:
-        return self._cache.nbytes
-
-    @property
-    def loader(self) -> ThumbnailLoader:
-        return self._loader
-
-    def problem_of(self, artifact_id: int) -> str:
-        """Why a picture in view has no thumbnail, one sentence; "" when all is well."""
-        return self._problems.get(artifact_id, "")
-
-    def _columns(self) -> int:
-        return max(1, round(self.viewport().width() / (self._edge + 2 * PADDING)))
-
-    def _cell(self) -> int:
-        """Height of a line: tiles are squares that fill the width, so they are a little larger or smaller."""
-        return max(self._edge // 2, self.viewport().width() // self._columns())
-
-    def _count(self) -> int:
-        return self._model.rowCount()
-
-    def _tile(self, row: int) -> QRect:
-        columns, cell = self._columns(), self._cell()
-        line, column = divmod(row, columns)
-        width = self.viewport().width()
-        left = column * width // columns  # what is left over is spread between the columns
-        right = (column + 1) * width // columns
-        return QRect(left, line * cell - self.verticalOffset(), right - left, cell)
-
-    def visible_rows(self) -> tuple[int, int]:
-        """First and last row in view; last < first when there is none."""
-        cell, columns = self._cell(), self._columns()
-        top = self.verticalOffset()
-        first = top // cell * columns
-        last = ((top + max(1, self.viewport().height()) - 1) // cell + 1) * columns - 1
-        return first, min(last, self._count() - 1)
-
-    # --- what QAbstractItemView asks ---------------------------------------------------------------------
-
-    def visualRect(self, index: AnyIndex) -> QRect:
-        return self._tile(index.row()) if index.isValid() else QRect()
-
-    def indexAt(self, point: QPoint) -> QModelIndex:
-        columns = self._columns()
-        width = self.viewport().width()
-        if not 0 <= point.x() < width:
-            return QModelIndex()
-        line = (point.y() + self.verticalOffset()) // self._cell()
-        column = min(columns - 1, ((point.x() + 1) * columns - 1) // width)
-        row = line * columns + column
-        return self._model.index(row) if 0 <= row < self._count() else QModelIndex()
-
-    def scrollTo(
-        self, index: AnyIndex, hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible
-    ) -> None:
-        if not index.isValid():
-            return
-        tile, room, bar = self._tile(index.row()), self.viewport().height(), self.verticalScrollBar()
-        centre = hint == QAbstractItemView.ScrollHint.PositionAtCenter
-        if centre:
-            bar.setValue(bar.value() + tile.center().y() - room // 2)
-        elif tile.top() < 0 or hint == QAbstractItemView.ScrollHint.PositionAtTop:
-            bar.setValue(bar.value() + tile.top())
-        elif tile.bottom() >= room:
-            bar.setValue(bar.value() + tile.bottom() - room + 1)
-
-    def moveCursor(
-        self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier
-    ) -> QModelIndex:
-        count = self._count()
-        if not count:
-            return QModelIndex()
-        now = self.currentIndex().row()
-        if now < 0:
-            return self._model.index(max(0, self.visible_rows()[0]))
-        columns = self._columns()
-        page = max(1, self.viewport().height() // self._cell()) * columns
-        move = QAbstractItemView.CursorAction
-        steps = {
-            move.MoveLeft: -1,
-            move.MoveRight: 1,
-            move.MovePrevious: -1,
-            move.MoveNext: 1,
-            move.MoveUp: -columns,
-            move.MoveDown: columns,
-            move.MovePageUp: -page,
-            move.MovePageDown: page,
-            move.MoveHome: -now,
-            move.MoveEnd: count - 1 - now,
-        }
-        row = now + steps.get(action, 0)
-        if action in (move.MoveUp, move.MoveDown) and not 0 <= row < count:
-            # down from the last full line goes to the last picture, but no key moves along the edge line
-            last_line = (count - 1) // columns
-            row = count - 1 if row >= count and now // columns < last_line else now
-        return self._model.index(min(count - 1, max(0, row)))
-
-    def setSelection(self, rect: QRect, command: object) -> None:
-        """Rows from the one at the rectangle's first corner to the one at its last, as in text."""
-        first, last = self._nearest_row(rect.topLeft()), self._nearest_row(rect.bottomRight())
-        if rect.topLeft() == rect.bottomRight() and not self.indexAt(rect.topLeft()).isValid():
-            self.selectionModel().select(QItemSelection(), command)  # type: ignore[call-overload]
-            return
-        if first > last:
-            first, last = last, first
-        if last >= 0:
-            chosen = QItemSelection(self._model.index(max(0, first)), self._model.index(last))
-            self.selectionModel().select(chosen, command)  # type: ignore[call-overload]
-
-    def selectAll(self) -> None:
-        if self._count():  # as one range: Qt's own way asks for the row count once a row, 60 ms for 100,000
-            rows = QItemSelection(self._model.index(0), self._model.index(self._count() - 1))
-            self.selectionModel().select(rows, self.selectionModel().SelectionFlag.ClearAndSelect)
-
-    def selected_ranges(self) -> list[tuple[int, int]]:
-        """The selected rows as (first, last), from top to bottom; 100,000 selected rows are one range."""
-        selection = self.selectionModel().selection()
-        chosen = [selection.at(place) for place in range(selection.count())]
-        return sorted((rows.top(), rows.bottom()) for rows in chosen)
+    # --- what is selected ------------------------------------------------------------------------------
 
     def selected_records(self, most: int) -> list[ArtifactRecord]:
         """Selected pictures in memory, the current one first, then from top to bottom, `most` at most."""
@@ -245,83 +67,6 @@ class ThumbnailGrid(QListView):
                     found.append(record)
         return found
 
-    def select_rows(self, rows: list[int]) -> None:
-        """Select these rows, and no other; the first becomes the current one."""
-        selection = QItemSelection()
-        for row in rows:
-            selection.select(self._model.index(row), self._model.index(row))
-        flags = self.selectionModel().SelectionFlag
-        if rows:
-            self.selectionModel().setCurrentIndex(self._model.index(rows[0]), flags.NoUpdate)
-        self.selectionModel().select(selection, flags.ClearAndSelect)
-
-    def _nearest_row(self, point: QPoint) -> int:
-        x = min(max(0, point.x()), self.viewport().width() - 1)
-        line = (point.y() + self.verticalOffset()) // self._cell()
-        columns = self._columns()
-        row = line * columns + min(columns - 1, ((x + 1) * columns - 1) // max(1, self.viewport().width()))
-        return min(self._count() - 1, max(0, row))
-
-    def visualRegionForSelection(self, selection: QItemSelection) -> QRegion:
-        return QRegion(self.viewport().rect())
-
-    def isIndexHidden(self, index: AnyIndex) -> bool:
-        return False
-
-    def horizontalOffset(self) -> int:
-        return 0
-
-    def verticalOffset(self) -> int:
-        return self.verticalScrollBar().value()
-
-    def doItemsLayout(self) -> None:
-        self.updateGeometries()
-        self.viewport().update()
-
-    def updateGeometries(self) -> None:
-        cell, columns = self._cell(), self._columns()
-        lines = -(-self._count() // columns)
-        bar, room = self.verticalScrollBar(), self.viewport().height()
-        bar.setSingleStep(cell // 2)
-        bar.setPageStep(max(cell, room - cell // 2))
-        bar.setRange(0, max(0, lines * cell - room))
-        bar.setEnabled(bar.maximum() > 0)  # always there, so that tiles don't jump; a handle only if it moves
-
-    def scrollContentsBy(self, dx: int, dy: int) -> None:
-        self._top_row = self.visible_rows()[0]
-        self.viewport().update()
-        self._pacer.request()
-        self.viewChanged.emit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        top = self._top_row
-        self.updateGeometries()
-        if top:  # what was on top stays there
-            self.verticalScrollBar().setValue(top // self._columns() * self._cell())
-        self.viewport().update()
-        self._pacer.request()
-        self.viewChanged.emit()
-
-    def rowsInserted(self, parent: AnyIndex, start: int, end: int) -> None:
-        self.doItemsLayout()
-        self._pacer.request()
-
-    def rowsAboutToBeRemoved(self, parent: AnyIndex, start: int, end: int) -> None:
-        if start <= self.currentIndex().row() <= end and self._count() > end - start + 1:
-            row = end + 1 if end + 1 < self._count() else start - 1
-            flag = self.selectionModel().SelectionFlag.NoUpdate
-            self.selectionModel().setCurrentIndex(self._model.index(row), flag)
-
-    def dataChanged(self, top: AnyIndex, bottom: AnyIndex, roles: object = ()) -> None:
-        self.viewport().update()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.opened.emit(self.currentIndex().row())
-            event.accept()
-        else:
-            super().keyPressEvent(event)
-
     def startDrag(self, actions: Qt.DropAction) -> None:
         data = self._model.files_of(self.selected_records(MOST_DRAGGED))
         if not data.hasUrls():
@@ -335,7 +80,19 @@ class ThumbnailGrid(QListView):
             drag.setPixmap(pixmap.scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio))
         drag.exec(Qt.DropAction.CopyAction)
 
-    # --- thumbnails --------------------------------------------------------------------------------------
+    # --- thumbnails ------------------------------------------------------------------------------------
+
+    @property
+    def cache_bytes(self) -> int:
+        return self._cache.nbytes
+
+    @property
+    def loader(self) -> ThumbnailLoader:
+        return self._loader
+
+    def problem_of(self, artifact_id: int) -> str:
+        """Why a picture in view has no thumbnail, one sentence; "" when all is well."""
+        return self._problems.get(artifact_id, "")
 
     def close_loader(self) -> None:
         """Stop decoding; to be called before the window goes."""
@@ -400,12 +157,10 @@ class ThumbnailGrid(QListView):
         self.doItemsLayout()
         self._pacer.request()
 
-    def _has_one_tile(self) -> bool:
-        """Whether exactly one picture is selected: its frame says well enough where the keyboard is."""
-        ranges = self.selected_ranges()
-        return len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+    # --- painting --------------------------------------------------------------------------------------
 
-    # --- painting ----------------------------------------------------------------------------------------
+    def _on_theme(self) -> None:
+        self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
@@ -420,36 +175,14 @@ class ThumbnailGrid(QListView):
 
     def _paint_tile(self, painter: QPainter, row: int, tile: QRect) -> None:
         self.painted_tiles += 1
-        theme = theme_manager().theme
-        inner = tile.adjusted(PADDING, PADDING, -PADDING, -PADDING)
         record = self._gallery.record(row)
-        pixmap = self._cache.get(self._key(record)) if record is not None else None
-        index = self._model.index(row)
-        is_selected = self.selectionModel().isSelected(index)
-        if is_selected:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.color("accent_soft"))
-            painter.drawRoundedRect(tile.adjusted(1, 1, -1, -1), RADIUS, RADIUS)
-        if pixmap is not None:
-            size = pixmap.size().scaled(inner.size(), Qt.AspectRatioMode.KeepAspectRatio)
-            place = QRect(QPoint(0, 0), size)
-            place.moveCenter(inner.center())
-            painter.drawPixmap(place, pixmap)
-        else:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.color("hover"))
-            painter.drawRoundedRect(inner, RADIUS, RADIUS)
-            if record is not None and record.artifact_id in self._problems:
-                side = QSize(24, 24)
-                box = QRect(QPoint(0, 0), side)
-                box.moveCenter(inner.center())
-                paint_icon(painter, box, "warning", "muted")
-        if is_selected:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.color("accent"), 2))
-            painter.drawRoundedRect(tile.adjusted(2, 2, -2, -2), RADIUS, RADIUS)
+        is_selected = self.selectionModel().isSelected(self._model.index(row))
         is_current = self.hasFocus() and row == self.currentIndex().row()
-        if is_current and not (is_selected and self._has_one_tile()):
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(theme.color("focus"), 1))
-            painter.drawRoundedRect(tile.adjusted(4, 4, -5, -5), RADIUS, RADIUS)
+        look = TileLook(
+            pixmap=self._cache.get(self._key(record)) if record is not None else None,
+            has_problem=record is not None and record.artifact_id in self._problems,
+            is_selected=is_selected,
+            # the frame of the only selected picture says well enough where the keyboard is
+            has_focus_frame=is_current and not (is_selected and self.has_one_selected()),
+        )
+        paint_tile(painter, tile, look)

@@ -398,6 +398,24 @@ def test_search_icon_stands_in_the_middle_of_its_field(qapp: QApplication, panel
         qapp.setStyleSheet(before)
 
 
+def test_the_scroll_bar_stands_on_the_colour_of_the_panel(
+    qtbot: Any, qapp: QApplication, panel: GalleryPanel, client: FakeEngineClient, paths: list[str]
+) -> None:
+    PictureStore(client, 4, paths)
+    client.emit_snapshot()
+    before = qapp.styleSheet()
+    qapp.setStyleSheet(style_sheet(theme_manager().theme, "."))
+    try:
+        settled(qtbot, panel)
+        grid = panel.grid
+        assert grid.verticalScrollBar().isVisible()
+        shot = grid.grab().toImage()
+        right = shot.pixelColor(shot.width() - 6, shot.height() - 6)
+        assert right == theme_manager().theme.color("surface")
+    finally:
+        qapp.setStyleSheet(before)
+
+
 def test_long_values_never_push_the_details_out_of_a_narrow_gallery(
     qtbot: Any, panel: GalleryPanel, client: FakeEngineClient, paths: list[str]
 ) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mezzotint_app.state.watch_feed import SERIES
+from mezzotint_sdk.metric_file import MetricReader
+
 LIMIT_S = 120.0
 
 
@@ -76,3 +79,12 @@ def test_step_look_edit_and_compare(command, tmp_path: Path) -> None:  # type: i
     refused = command("trace", "show", str(tmp_path / "b.png"))
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
+
+
+def test_the_window_draws_the_series_that_the_engine_writes(command, mezzotint_home: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ("debug", "bundled:emoji-64", "--prompt", "red apple", "--steps", "1", "--seed", "3", "--json")
+    done = command(*words, "--watch", "out.abs().max() @ aten.conv2d*", typed="c\n")
+    assert done.returncode == 0, done.stderr
+    run_id = json.loads(done.stdout.splitlines()[-1])["run_id"]
+    names = [info.name for info in MetricReader(mezzotint_home / "runs" / run_id / "metrics").series()]
+    assert f"{SERIES}out.abs().max() @ aten.conv2d*" in names

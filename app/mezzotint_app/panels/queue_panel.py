@@ -255,14 +255,14 @@ class QueuePanel(QWidget):
     def _refresh(self) -> None:
         paused = self._runs.queue_paused
         running, waiting = self.model.count_of(RUNNING), self.model.count_of(WAITING)
-        parts = ["Queue paused"] if paused else []
         held = sum(run.state == "paused" for run in self._runs.active())
-        parts.append(f"{running - held:,} running" if running > held else "")
+        parts = [f"{running - held:,} running" if running > held else ""]
         parts.append(f"{held:,} paused" if held else "")
         parts.append(f"{waiting:,} waiting" if waiting else "")
         if not running and not waiting:
             parts.append("Nothing waits" if self.model.count_of(ENDED) else "")
-        self.summary.setText(" · ".join(part for part in parts if part))
+        # the list's headings say how many, and a narrow panel has no room for both
+        self.summary.setText("Queue paused" if paused else " · ".join(part for part in parts if part))
         title = "Resume queue" if paused else "Pause queue"
         self.pause_button.setIcon(icon("play" if paused else "pause"))
         self.pause_button.setAccessibleName(title)

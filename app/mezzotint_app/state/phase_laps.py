@@ -63,7 +63,7 @@ class PhaseLaps(QObject):
         runs.progressChanged.connect(self._on_progress)
         runs.runChanged.connect(self._on_run_changed)
         runs.runsRemoved.connect(self._forget)
-        runs.reset.connect(lambda: self._forget([key for key in self._laps if runs.run(key) is None]))
+        runs.reset.connect(self._on_reset)
 
     def laps(self, run_id: str) -> list[PhaseLap]:
         """The last phases of a run that goes on, oldest first; none once it has ended."""
@@ -77,6 +77,11 @@ class PhaseLaps(QObject):
         """Whether time passes for this run: it isn't paused, stopped in the debugger, or over."""
         laps = self._laps.get(run_id)
         return laps is not None and laps[-1].runs
+
+    def _on_reset(self) -> None:
+        """A snapshot may bring the end of a run that was cut off with its engine: no time passes for it."""
+        runs = {key: self._runs.run(key) for key in self._laps}
+        self._forget([key for key, run in runs.items() if run is None or run.state in FINAL_STATES])
 
     def _on_progress(self, run_id: str) -> None:
         progress = self._runs.progress(run_id)

@@ -179,7 +179,7 @@ def test_pause_and_resume(panel: QueuePanel, client: FakeEngineClient) -> None:
     panel.pause_button.click()
     assert client.calls_of(m.PauseQueue)
     client.emit_event(m.QueueChanged(paused=True, order=("a", "b", "c", "d")))
-    assert "Queue paused" in panel.summary.text()
+    assert panel.summary.text() == "Queue paused", "whole, also in a narrow panel"
     assert panel.pause_button.accessibleName() == "Resume queue"
     panel.pause_button.click()
     assert client.calls_of(m.ResumeQueue)

@@ -77,6 +77,14 @@ def test_nothing_is_kept_of_a_run_that_is_over(client: FakeEngineClient, laps: P
     assert not laps.is_running("r1")
 
 
+def test_no_time_passes_for_a_run_that_was_cut_off_with_its_engine(
+    client: FakeEngineClient, laps: PhaseLaps
+) -> None:
+    client.emit_event(progress("r1", 0, 20))
+    client.emit_snapshot(runs=(run_record("r1", "interrupted", started=2.0),))
+    assert (laps.laps("r1"), laps.is_running("r1")) == ([], False)
+
+
 def test_the_series_tell_that_a_phase_has_become_longer(
     client: FakeEngineClient, app_state: AppState, qtbot: QtBot
 ) -> None:

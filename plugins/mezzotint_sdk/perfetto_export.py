@@ -112,7 +112,12 @@ class _Events:
         self._now[thread] = begun + duration
         if memory_delta:
             self._memory += memory_delta
-            counted = {"ph": "C", "name": "memory", "ts": begun + duration, "args": {"bytes": self._memory}}
+            counted = {
+                "ph": "C",
+                "name": "allocated so far",
+                "ts": begun + duration,
+                "args": {"bytes": self._memory},
+            }
             self._write(_event(counted, thread))
 
     def close(self) -> None:

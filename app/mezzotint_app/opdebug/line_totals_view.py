@@ -30,7 +30,7 @@ COLUMNS = (
     ("share", "Share", 60, "Of the time of all ops shown"),
     ("flops", "FLOPs", 72, "Floating point operations"),
     ("nbytes", "Bytes", 78, "Bytes of inputs and outputs"),
-    ("memory_delta", "Memory", 78, "Change of allocated memory"),
+    ("memory_delta", "Memory", 78, "Memory newly allocated"),
 )
 
 

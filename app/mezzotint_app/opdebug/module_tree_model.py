@@ -30,7 +30,7 @@ MODULE_COLUMNS: dict[str, tuple[str, int, str]] = {
     "self_time_us": ("Own time", 78, "Time of the ops shown that it called itself"),
     "flops": ("FLOPs", 72, "Floating point operations in it and below it"),
     "nbytes": ("Bytes", 78, "Bytes of inputs and outputs of its ops"),
-    "memory_delta": ("Memory", 78, "Change of allocated memory while its ops ran"),
+    "memory_delta": ("Memory", 78, "Memory newly allocated by its ops for what they give"),
 }
 
 

@@ -54,7 +54,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("source", "Source", 160, "The line of Python that called it; in backward that of the forward"),
     Column("dtype", "Dtype", 80, "Element types: inputs → outputs"),
     Column("device", "Device", 56, "Where it ran"),
-    Column("memory", "Memory", 76, "Change of allocated memory while it ran", True),
+    Column("memory", "Memory", 76, "Memory newly allocated for what it gives", True),
     Column("flops", "FLOPs", 66, "Floating point operations, as counted from its shapes", True),
     Column("bytes", "Bytes", 74, "Bytes of its inputs and outputs", True),
     Column("kernel", "Kernel", 110, "Kernel that was chosen, for attention"),

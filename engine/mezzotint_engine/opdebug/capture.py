@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mezzotint_engine.opdebug.gate import PASSED_ON
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_sites import TRAITS as _TRAITS
-from mezzotint_engine.opdebug.op_sites import describe_site, op_name, tensors_in, traits_of
+from mezzotint_engine.opdebug.op_sites import allocated_bytes, describe_site, op_name, tensors_in, traits_of
 from mezzotint_engine.opdebug.quick_statistics import QuickStatistics, Sample
 from mezzotint_engine.opdebug.source_places import SourcePlaces
 from mezzotint_engine.opdebug.stop_facts import replaced
@@ -114,7 +114,7 @@ class OpObserver(Protocol):
         """A batch of rows."""
 
 
-# site, mark, began_ns, duration_ns, memory change, flags, thread, inputs' and outputs' ids, sample
+# site, mark, began_ns, duration_ns, bytes allocated, flags, thread, inputs' and outputs' ids, sample
 Row = tuple[int, int, int, int, int, int, int, tuple[int, ...], tuple[int, ...], Sample | int | None]
 
 BATCH = 512
@@ -152,6 +152,7 @@ class OpCapture(TorchDispatchMode):
         self._samplers = _Samplers()
         self._places = SourcePlaces()
         self._sites: dict[Any, int] = {}
+        self._allocated: dict[int, int] = {}  # by each op of a site, in bytes
         self._rows: list[Row] = []
         self.modules_of_ops = array("I")  # the module's index of each recorded op
         self._ids: dict[int, int] = {}
@@ -243,6 +244,7 @@ class OpCapture(TorchDispatchMode):
                             func, args, kwargs, inputs, outputs, module, code, instruction, node is not None
                         )
                     )
+                    self._allocated[site] = allocated_bytes(traits, inputs, outputs)
                     self._sites[key] = site
             ids = self._ids
             into = tuple([ids.get(id(one)) or self._name(one) for one in inputs])
@@ -257,7 +259,18 @@ class OpCapture(TorchDispatchMode):
                 if thread < 0:
                     thread = here.number = next(self._thread_numbers)
                 self._rows.append(
-                    (site, self.mark, began, ended - began, 0, flags, thread, into, given, sample)
+                    (
+                        site,
+                        self.mark,
+                        began,
+                        ended - began,
+                        self._allocated[site],
+                        flags,
+                        thread,
+                        into,
+                        given,
+                        sample,
+                    )
                 )
                 written = True
                 self.kept += 1

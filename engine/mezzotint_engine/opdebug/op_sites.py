@@ -21,11 +21,12 @@ from mezzotint_engine.opdebug.source_places import line_of
 from mezzotint_engine.opdebug.tensor_expression import input_name
 from mezzotint_sdk.trace_records import OpFlags, OpSite, TensorMeta
 
-__all__ = ["TRAITS", "OpTraits", "describe_site", "op_name", "tensors_in", "traits_of"]
+__all__ = ["TRAITS", "OpTraits", "allocated_bytes", "describe_site", "op_name", "tensors_in", "traits_of"]
 
 MAX_ARGUMENT_CHARS = 300
 _LINEAR_LIKE = {"aten.linear", "aten.matmul"}
 _ATTENTION = "scaled_dot_product_attention"
+_UNSAFE_VIEW = torch.ops.aten._unsafe_view.default  # a view whose schema doesn't say so
 _INPUT_NAMES = tuple(input_name(position) for position in range(1000))
 
 
@@ -124,6 +125,19 @@ def describe_site(
         kernel=_kernel(op_name(func), args, kwargs),
         backward=backward,
     )
+
+
+def allocated_bytes(traits: OpTraits, inputs: list[torch.Tensor], outputs: list[torch.Tensor]) -> int:
+    """Of what an op made for its outputs; 0 where they lie in the memory of its inputs."""
+    if traits.flags & OpFlags.IN_PLACE or traits.func is _UNSAFE_VIEW:
+        return 0
+    try:
+        if traits.flags & OpFlags.VIEW:  # `reshape` and `contiguous` give a view or a copy, as it falls out
+            known = {one.untyped_storage()._cdata for one in inputs}
+            outputs = [one for one in outputs if one.untyped_storage()._cdata not in known]
+        return sum(one.nbytes for one in outputs if not any(one is other for other in inputs))
+    except (NotImplementedError, RuntimeError):  # sparse, or a subclass without storage
+        return 0
 
 
 def arguments_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -303,3 +303,17 @@ def test_rows_know_the_same_tensor_again(tmp_path: Path) -> None:
     by_op: dict[str, OpRow] = {one.site.op: one for one in debugged.ops()}
     assert by_op["aten.mul.Tensor"].inputs[0] == by_op["aten.add.Tensor"].outputs[0]
     assert by_op["aten.mul.Tensor"].maximum == 4.0
+
+
+def test_rows_say_what_an_op_allocated(tmp_path: Path) -> None:
+    def work(_: object) -> Tensor:
+        made = torch.ones(4, 6) + 1
+        made.mul_(2)
+        return made.t().reshape(-1)
+
+    debugged = Debugged(tmp_path, {}, NEVER)
+    debugged.run(work)
+    allocated = {one.site.op: one.memory_delta for one in debugged.ops()}
+    assert allocated["aten.add.Tensor"] == 4 * 6 * 4
+    assert allocated["aten.mul_.Tensor"] == allocated["aten.t.default"] == 0
+    assert sum(allocated.values()) == 3 * 4 * 6 * 4  # ones, the sum, and the copy that reshape needs

@@ -13,7 +13,7 @@ from mezzotint_app.opdebug.share_delegate import ShareDelegate
 __all__ = ["ModuleTreeView"]
 
 INDENT_PX = 14
-LEAST_NAME_PX = 180
+LEAST_NAME_PX = 140
 UNFOLDED = 2  # levels that are open at first
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
 from mezzotint_app.opdebug.op_columns import COLUMNS, STATISTICS
@@ -14,6 +14,7 @@ from mezzotint_sdk.trace_records import OpFlags
 
 __all__ = ["OpTableView"]
 
+LEAST_MODULE_PX = 90
 MOST_COPIED = 10_000
 NAMES = {column.key: place for place, column in enumerate(COLUMNS)}
 
@@ -64,6 +65,32 @@ class OpTableView(QTableView):
         columns.sectionClicked.connect(self._on_sort)
         for place, column in enumerate(COLUMNS):
             columns.resizeSection(place, column.width_px)
+
+        self._is_fitting = False
+        self._was_dragged = False
+        columns.sectionResized.connect(self._on_resized)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_modules()
+
+    def _on_resized(self, _section: int, old: int, new: int) -> None:
+        is_by_hand = old > 0 and new > 0 and not self._is_fitting  # a column that is hidden has no width
+        self._was_dragged = self._was_dragged or is_by_hand
+
+    def _fit_modules(self) -> None:
+        """Where there is little room the paths of modules are shortened until the times are in view; not
+        after the user has dragged a column."""
+        if self._was_dragged:
+            return
+        module = NAMES["module"]
+        others = sum(
+            self.columnWidth(place) for place in range(NAMES["time"] + 1) if place != module
+        )  # a hidden column has no width
+        room = self.viewport().width() - others
+        self._is_fitting = True
+        self.setColumnWidth(module, min(COLUMNS[module].width_px, max(LEAST_MODULE_PX, room)))
+        self._is_fitting = False
 
     # --- columns -----------------------------------------------------------------------------------------
 

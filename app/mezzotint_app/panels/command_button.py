@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QPushButton, QToolButton, QWidget
 
 from mezzotint_app.commands import Command, tooltip
 from mezzotint_app.look.icons import icon
@@ -14,7 +14,11 @@ __all__ = ["command_button", "command_push_button", "run_command"]
 
 
 def run_command(command: Command, state: AppState) -> None:
-    """Run a command if it is enabled now."""
+    """Run a command if it is enabled now. A number that is being typed counts, though its field still has the
+    keyboard: a shortcut doesn't take that away."""
+    focus = QApplication.focusWidget()
+    if isinstance(focus, QAbstractSpinBox):
+        focus.interpretText()
     if command.enabled(state):
         command.run(state)
 

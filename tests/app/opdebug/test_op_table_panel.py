@@ -328,3 +328,21 @@ def test_a_million_rows_cost_what_is_seen_of_them(
     qtbot.waitUntil(lambda: not app_state.trace.is_busy, timeout=30_000)
     panel.table.viewport().grab()
     assert len(asked) < 3 * seen
+
+
+def test_in_a_narrow_panel_times_stay_in_view_and_colours_go_below(
+    panel: OpTablePanel, shows: Shows, qtbot: Any
+) -> None:
+    shows()
+    table, time = panel.table, [column.key for column in COLUMNS].index("time")
+    for width in (900, 500):
+        panel.resize(width, 400)
+        qtbot.waitUntil(lambda width=width: panel.width() == width)
+        end = table.columnViewportPosition(time) + table.columnWidth(time)
+        assert end <= table.viewport().width()
+    qtbot.waitUntil(panel.heat.isVisible)
+    below = panel.heat.mapTo(panel, panel.heat.rect().topLeft()).y()
+    assert below > panel.height() * 2 // 3
+    panel.resize(900, 400)
+    qtbot.waitUntil(lambda: panel.heat.mapTo(panel, panel.heat.rect().topLeft()).y() < 120)
+    qtbot.waitUntil(panel.heat.isVisible)

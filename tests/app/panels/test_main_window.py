@@ -75,6 +75,19 @@ def place_of(widget: QWidget, window: MainWindow) -> QRect:
     return QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
 
 
+def test_a_number_that_is_being_typed_counts_for_a_shortcut(
+    window: MainWindow, client: FakeEngineClient, qtbot: Any
+) -> None:
+    client.reply(m.SubmitJobs, m.JobsSubmitted(run_ids=("r1",)))
+    steps = window.generate.steps
+    steps.setFocus()
+    qtbot.waitUntil(steps.hasFocus, timeout=5000)
+    steps.selectAll()
+    qtbot.keyClicks(steps, "77")
+    window.actions_of.actions["run.generate"].trigger()
+    assert client.last_call(m.SubmitJobs).specs[0].steps == 77
+
+
 def test_the_prompt_has_the_keyboard_and_an_example(window: MainWindow, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: window.focusWidget() is window.generate.prompt, timeout=5000)
     assert window.generate.prompt.text() == "red apple"

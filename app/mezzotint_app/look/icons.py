@@ -37,7 +37,7 @@ _GLYPHS = {
     "clear": "eraser",
     "close": "x",
     "command": "command",
-    "compare": "columns",
+    "compare": "square-half",
     "console": "terminal",
     "copy": "copy",
     "debug-back": "rewind",

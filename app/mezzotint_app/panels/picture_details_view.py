@@ -135,10 +135,11 @@ class PictureDetailsView(QWidget):
         if record is None:
             self._record = None
             return
+        size = f"{record.width} × {record.height}"
+        self.title.setText(size if len(selected) == 1 else "First of the selected")
         if self._record is not None and self._record.artifact_id == record.artifact_id:
             return
         self._record = record
-        self.title.setText(f"{record.width} × {record.height}, seed {record.seed}")
         missing = not os.path.exists(record.path)
         name = os.path.basename(record.path)
         self._say(

@@ -321,6 +321,11 @@ def test_compare_two(qtbot: Any, panel: GalleryPanel, client: FakeEngineClient, 
     assert window.views[0].place == window.views[1].place == window.difference_view.place
     window.swap()
     qtbot.waitUntil(lambda: window.settings_line.text() == "Prompt: prompt of run8 → prompt of run6")
+    assert panel.details.title.text() == "First of the selected"
+    panel.grid.select_rows([4])
+    assert panel.details.title.text() == "16 × 16"
+    QTest.keyClick(window.views[0], Qt.Key.Key_Escape)
+    assert not window.isVisible()
 
 
 def test_compare_identical_and_sizes_that_differ(

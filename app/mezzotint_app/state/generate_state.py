@@ -91,9 +91,10 @@ class GenerateState(QObject):
             spec = msgspec.structs.replace(
                 spec, model=msgspec.structs.replace(spec.model, fingerprint=model.fingerprint)
             )
-            note = f"The files of {model.name} have changed since, so the picture may come out differently."
+            note = _changed(model)
         self.set_seed_mode("fixed")
         self.set(**{name: getattr(spec, name) for name in spec.__struct_fields__})
+        self._find_unlisted()
         return note
 
     def set_seed_mode(self, mode: SeedMode) -> None:
@@ -167,6 +168,26 @@ class GenerateState(QObject):
             self.set(model=ModelRef(path=model.path, fingerprint=model.fingerprint))
         self.modelsChanged.emit()
         self.blockerChanged.emit()
+        self._find_unlisted()
+
+    def _find_unlisted(self) -> None:
+        """A run may be of a model in no folder of the list: it joins the list if it is still there."""
+        path = self.draft.model.path
+        if not path or not self.has_models or self.model is not None:
+            return
+
+        def found(reply: m.ModelDescribed) -> None:
+            if all(model.path != path for model in self.models):
+                self.models = (*self.models, reply.model)
+            if self.draft.model.path == path and reply.model.problem is None:
+                if self.draft.model.fingerprint not in ("", reply.model.fingerprint):
+                    self._notices.show("warning", _changed(reply.model))
+                self.set(model=ModelRef(path=path, fingerprint=reply.model.fingerprint))
+            self.modelsChanged.emit()
+            self.blockerChanged.emit()
+
+        # where it can't be found either, the form says so beside its name
+        self._client.call(m.DescribeModel(path=path), found, lambda _error: None)
 
     # --- pictures to start from ------------------------------------------------------------------------
 
@@ -238,6 +259,10 @@ class GenerateState(QObject):
 
     def _told(self, error: MezzotintError) -> None:
         self._notices.show_error(error)
+
+
+def _changed(model: ModelRecord) -> str:
+    return f"The files of {model.name} have changed since, so the picture may come out differently."
 
 
 def runnable_spec(draft: GenerateSpec) -> GenerateSpec:

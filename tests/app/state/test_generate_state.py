@@ -10,7 +10,7 @@ import pytest
 from mezzotint_app.state.app_state import AppState, build_app_state
 from mezzotint_app.state.draft_check import draft_problems
 from mezzotint_sdk import messages as m
-from mezzotint_sdk.errors import BadInputError, ModelChangedError
+from mezzotint_sdk.errors import BadInputError, ModelChangedError, NotFoundError
 from mezzotint_sdk.job_spec import MAX_SEED, ImageValue, ModelRef
 from tests.app.app_records import EMOJI, broken_model, spec
 from tests.app.fake_engine_client import FakeEngineClient
@@ -119,6 +119,28 @@ def test_settings_of_a_model_that_has_changed_are_taken_for_the_model_as_it_is(r
     older = msgspec.structs.replace(spec(), model=ModelRef(path=EMOJI.path, fingerprint="older"))
     assert "have changed since" in ready.generate.apply_spec(older)
     assert ready.generate.draft.model.fingerprint == "f1"
+
+
+def test_settings_of_a_model_in_no_listed_folder_can_be_run_where_it_still_is(
+    client: FakeEngineClient, ready: AppState
+) -> None:
+    elsewhere = msgspec.structs.replace(EMOJI, path="/elsewhere/model", name="Elsewhere", fingerprint="new")
+    client.reply(m.DescribeModel, m.ModelDescribed(model=elsewhere))
+    ref = ModelRef(path="/elsewhere/model", fingerprint="older")
+    ready.generate.apply_spec(msgspec.structs.replace(spec(prompt="x"), model=ref))
+    assert ready.generate.model == elsewhere
+    assert ready.generate.draft.model.fingerprint == "new"
+    assert ready.generate.blocker() == ""
+    assert "Elsewhere have changed since" in ready.notices.notices[-1].sentence
+
+
+def test_settings_of_a_model_that_is_gone_say_so_in_the_form(
+    client: FakeEngineClient, ready: AppState
+) -> None:
+    client.reply(m.DescribeModel, NotFoundError("There is no model at /gone."))
+    ready.generate.apply_spec(msgspec.structs.replace(spec(prompt="x"), model=ModelRef(path="/gone")))
+    assert "not found" in ready.generate.blocker()
+    assert ready.notices.notices == []
 
 
 def test_a_form_whose_model_has_changed_can_be_run_with_the_model_as_it_is(

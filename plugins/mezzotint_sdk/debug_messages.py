@@ -89,11 +89,16 @@ class ReadSource(Body, frozen=True, kw_only=True):
 
 class LookAtTensor(Body, frozen=True, kw_only=True):
     """`name`: of a tensor of the stop, or any expression on its names. `op_number` ≥ 0: of that op in the
-    past."""
+    past.
+
+    `of_gradient`: its gradient. Asked at a stop in forward, before it is known, it is kept from then on (the
+    look's `note` says so); asked again later with that stop's `op_number` and the same `name`, it is shown.
+    """
 
     name: str
     op_number: int = -1
     view: TensorView = TensorView()
+    of_gradient: bool = False
 
 
 class EditTensor(Body, frozen=True, kw_only=True):

@@ -28,6 +28,7 @@ from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
 from mezzotint_engine.opdebug.compiled_regions import CompiledRegions
 from mezzotint_engine.opdebug.console import Console
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate
+from mezzotint_engine.opdebug.held_gradients import HeldGradients
 from mezzotint_engine.opdebug.host_protocol import DebugHost
 from mezzotint_engine.opdebug.ladder import Ladder, place_text
 from mezzotint_engine.opdebug.look_back import LookBack, Rerun
@@ -72,6 +73,7 @@ class DebugSession:
         self.watches = WatchList(self._watched)
         self.ladder = Ladder(self._moved, self._picture_begins)
         self.travel = TimeTravel(self)
+        self.gradients = HeldGradients(self._refresh)
         self.modules = ModuleStack({})
         self.regions = CompiledRegions(self.modules)
         self.console = Console(self)
@@ -303,6 +305,7 @@ class DebugSession:
         self.regions.detach()
         self.memory.stop()
         self.travel.detach()
+        self.gradients.clear()
         self._leave_mode()
         self.flush()
         if self.plan is not None:
@@ -357,7 +360,8 @@ class DebugSession:
         with self._lock:
             self._breakpoints.refresh(self.standing)
             self.interesting = self._breakpoints.interesting
-            self.wants_each = self.stepper.wants_ops or bool(self.watches) or bool(self._breakpoints.lines)
+            watching = bool(self.watches) or self.gradients.waiting
+            self.wants_each = self.stepper.wants_ops or watching or bool(self._breakpoints.lines)
             self.wants_before = any(test.when == "before" for test in self.book.op_tests)
             self.modules.watched = self.stepper.wants_borders or bool(self.book.module_borders)
             self.modules.on_enter, self.modules.on_exit = self._entering, self._exiting
@@ -421,6 +425,8 @@ class DebugSession:
         place = self.ladder.place_of_op(event)
         here = self.here(place, self.modules.depth)
         breakpoints = self._breakpoints
+        if self.gradients.waiting:
+            self.gradients.settle(event.inputs)
         if event.site in breakpoints.kept and self._recorder is not None:
             for index, output in enumerate(event.outputs):
                 self._recorder.values(event.number, output, index)

@@ -25,7 +25,16 @@ from mezzotint_engine.opdebug.tensor_expression import TensorExpression
 from mezzotint_engine.opdebug.tensor_files import save_tensor
 from mezzotint_engine.opdebug.tensor_look import Lookers, look
 from mezzotint_sdk import debug_messages as dm
-from mezzotint_sdk.debug_records import Level, Place, SourceFrame, Stop, StopReason, TensorFacts
+from mezzotint_sdk.debug_records import (
+    Level,
+    Place,
+    SourceFrame,
+    Stop,
+    StopReason,
+    TensorFacts,
+    TensorLook,
+    TensorStatistics,
+)
 from mezzotint_sdk.errors import BadInputError
 from mezzotint_sdk.trace_records import OpFlags
 
@@ -100,7 +109,7 @@ class Standstill:
             tensors=stop_tensors(self.ins, self.outs, self._originals),
             arguments=arguments,
             frames=self._all_frames(),
-            watches=session.watches.values(self.names),
+            watches=session.watches.values({"gradient": session.gradients.known, **self.names}),
             recorded=session.op_count,
             shown=session.census[0],
             ran=session.census[1],
@@ -293,7 +302,8 @@ class Standstill:
         """What expressions of looks and edits may name: the stop's own, other runs and files."""
         device = next((one.device for one in (*self.outs, *self.ins)), None)
         number = self.place.op_number if self.event is not None else -1
-        return {**self.session.other_runs.names(number, device), **self.names}
+        gradient = self.session.gradients.known
+        return {**self.session.other_runs.names(number, device), "gradient": gradient, **self.names}
 
     def value_of(self, name: str) -> tuple[Tensor, TensorFacts]:
         """A tensor of the stop, or what an expression on its names gives. Raises BadInputError."""
@@ -310,6 +320,25 @@ class Standstill:
     def look(self, ask: dm.LookAtTensor) -> dm.TensorShown:
         """Raises BadInputError, OutOfMemoryError."""
         tensor, facts = self.value_of(ask.name)
+        if ask.of_gradient:
+            try:
+                tensor = self.session.gradients.of(self.place.op_number, ask.name.strip(), tensor)
+            except BadInputError as error:
+                nothing = TensorLook(
+                    facts=facts, kind=ask.view.kind, statistics=TensorStatistics(), note=error.message
+                )
+                return dm.TensorShown(look=nothing)
+            facts = facts_of(tensor, f"gradient of {ask.name.strip()}", "input")
+        return self._shown(tensor, facts, ask)
+
+    def look_at_gradient(self, ask: dm.LookAtTensor) -> dm.TensorShown:
+        """Of a tensor of an earlier op, which was asked about there. Raises BadInputError,
+        OutOfMemoryError."""
+        name = ask.name.strip()
+        tensor = self.session.gradients.known(ask.op_number, name)
+        return self._shown(tensor, facts_of(tensor, f"gradient of {name}", "input"), ask)
+
+    def _shown(self, tensor: Tensor, facts: TensorFacts, ask: dm.LookAtTensor) -> dm.TensorShown:
         host = self.session.host
         event = self.event
         source = attention_of_call(event.func, event.args, event.kwargs) if event is not None else None
@@ -349,6 +378,8 @@ class Standstill:
             case dm.CompleteWord():
                 words, start = self.session.console.completions(ask.line, ask.cursor, self.console_place())
                 return dm.Completions(words=words, start=start)
+            case dm.LookAtTensor() if ask.of_gradient and ask.op_number not in (-1, self.place.op_number):
+                return self.look_at_gradient(ask)
             case dm.LookAtTensor():
                 return self._at(ask.op_number, lambda still: still.look(ask))
             case dm.SaveTensor():

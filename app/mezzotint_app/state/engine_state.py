@@ -30,7 +30,7 @@ class EngineState(QObject):
         self._notices = notices
         self._silent: dict[str, Notice] = {}
         self._lost: Notice | None = None
-        self._told: set[str] = set()
+        self._warnings: dict[str, Notice] = {}
         self.connection: Connection = "starting"
         self.sentence = "The engine is starting…"
         self.server: ServerInfo | None = None
@@ -101,10 +101,7 @@ class EngineState(QObject):
         self.devices = snapshot.devices
         self.preview_hz = snapshot.preview_hz
         self.workers = {worker.worker_id: worker for worker in snapshot.workers}
-        for warning in snapshot.server.warnings:
-            if warning not in self._told:
-                self._told.add(warning)
-                self._notices.show("warning", warning)
+        self._tell_warnings(snapshot.server)
         for worker in snapshot.workers:
             self._watch(worker)
         self.changed.emit()
@@ -127,9 +124,20 @@ class EngineState(QObject):
                 )
             case m.DevicesChanged():
                 self.devices = event.devices
+            case m.ServerChanged():
+                self.server = event.server
+                self._tell_warnings(event.server)
             case _:
                 return
         self.changed.emit()
+
+    def _tell_warnings(self, server: ServerInfo) -> None:
+        """Say what is wrong with the data folder, once, and take it back when it is over."""
+        for warning in [text for text in self._warnings if text not in server.warnings]:
+            self._notices.withdraw(self._warnings.pop(warning))
+        for warning in server.warnings:
+            if warning not in self._warnings:
+                self._warnings[warning] = self._notices.show("warning", warning)
 
     def _watch(self, worker: WorkerRecord) -> None:
         """Say when a worker stops answering, offer to kill it, and take that back when it answers again."""

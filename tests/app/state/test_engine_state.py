@@ -81,3 +81,20 @@ def test_warnings_of_the_server_are_told_once(client: FakeEngineClient, app_stat
     client.connect_engine(server=server)
     client.connect_engine(server=server)
     assert [notice.sentence for notice in app_state.notices.notices] == ["The data folder is on a network."]
+
+
+def test_a_full_data_folder_is_said_when_it_becomes_full_and_taken_back_when_there_is_room(
+    client: FakeEngineClient, app_state: AppState
+) -> None:
+    withdrawn: list[int] = []
+    app_state.notices.withdrawn.connect(withdrawn.append)
+    server = make_snapshot().server
+    full = msgspec.structs.replace(server, home_writable=False, warnings=("The data folder is full.",))
+    client.connect_engine(server=server)
+    client.emit_event(m.ServerChanged(server=full))
+    (notice,) = app_state.notices.notices
+    assert (notice.level, notice.sentence) == ("warning", "The data folder is full.")
+    client.emit_event(m.ServerChanged(server=server))
+    assert withdrawn == [notice.number]
+    client.emit_event(m.ServerChanged(server=full))
+    assert len(app_state.notices.notices) == 2, "it is said anew when it is full anew"

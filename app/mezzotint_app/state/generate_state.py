@@ -94,7 +94,7 @@ class GenerateState(QObject):
             note = _changed(model)
         self.set_seed_mode("fixed")
         self.set(**{name: getattr(spec, name) for name in spec.__struct_fields__})
-        self._find_unlisted()
+        self._find_unlisted(tells_change=True)
         return note
 
     def set_seed_mode(self, mode: SeedMode) -> None:
@@ -170,7 +170,7 @@ class GenerateState(QObject):
         self.blockerChanged.emit()
         self._find_unlisted()
 
-    def _find_unlisted(self) -> None:
+    def _find_unlisted(self, *, tells_change: bool = False) -> None:
         """A run may be of a model in no folder of the list: it joins the list if it is still there."""
         path = self.draft.model.path
         if not path or not self.has_models or self.model is not None:
@@ -180,7 +180,7 @@ class GenerateState(QObject):
             if all(model.path != path for model in self.models):
                 self.models = (*self.models, reply.model)
             if self.draft.model.path == path and reply.model.problem is None:
-                if self.draft.model.fingerprint not in ("", reply.model.fingerprint):
+                if tells_change and self.draft.model.fingerprint not in ("", reply.model.fingerprint):
                     self._notices.show("warning", _changed(reply.model))
                 self.set(model=ModelRef(path=path, fingerprint=reply.model.fingerprint))
             self.modelsChanged.emit()

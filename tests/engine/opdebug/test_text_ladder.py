@@ -202,19 +202,6 @@ def test_stepping_back_in_a_sampled_text_shows_the_same_bits(
     look_back_at(20, tmp_path, model, SAMPLED, monkeypatch, edit=edit)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("edit", [False, True], ids=["untouched", "edited"])
-@pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
-def test_stepping_back_to_a_hundred_random_ops_of_a_text(
-    tmp_path: Path,
-    model: LlamaForCausalLM,
-    monkeypatch: pytest.MonkeyPatch,
-    settings: dict[str, Any],
-    edit: bool,
-) -> None:
-    look_back_at(100, tmp_path, model, settings, monkeypatch, edit=edit)
-
-
 def test_a_tensor_of_an_earlier_token_is_looked_at_from_the_present(
     tmp_path: Path, model: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:

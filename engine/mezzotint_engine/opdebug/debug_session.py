@@ -17,31 +17,30 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 from torch.utils._python_dispatch import _disable_current_modes
 
 from mezzotint_engine.opdebug.border_hooks import BorderHooks
-from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
+from mezzotint_engine.opdebug.breakpoints import BreakpointBook
 from mezzotint_engine.opdebug.capture import OpCapture, OpEvent, Row
 from mezzotint_engine.opdebug.compiled_regions import CompiledRegions
 from mezzotint_engine.opdebug.console import Console
 from mezzotint_engine.opdebug.gate import PASSED_ON, Gate
 from mezzotint_engine.opdebug.held_gradients import HeldGradients
 from mezzotint_engine.opdebug.host_protocol import DebugHost
-from mezzotint_engine.opdebug.ladder import Ladder, place_text
+from mezzotint_engine.opdebug.ladder import Ladder
 from mezzotint_engine.opdebug.look_back import LookBack, Rerun
 from mezzotint_engine.opdebug.memory_snapshot import MemorySnapshots
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
 from mezzotint_engine.opdebug.other_runs import OtherRuns
 from mezzotint_engine.opdebug.run_stops import RunStops
+from mezzotint_engine.opdebug.session_commands import SessionCommands
 from mezzotint_engine.opdebug.site_breakpoints import SiteBreakpoints
 from mezzotint_engine.opdebug.standing import Standstill
 from mezzotint_engine.opdebug.stepper import Here, Stepper
 from mezzotint_engine.opdebug.stop_facts import tensors_of
-from mezzotint_engine.opdebug.tensor_expression import names_of_op
 from mezzotint_engine.opdebug.time_travel import TimeTravel
 from mezzotint_engine.opdebug.watches import WatchList
 from mezzotint_engine.opdebug.weight_guard import WeightGuard
@@ -76,7 +75,7 @@ class DebugSession:
         self.gradients = HeldGradients(self._refresh)
         self.modules = ModuleStack({})
         self.regions = CompiledRegions(self.modules)
-        self.console = Console(self)
+        self.console = Console(SessionCommands(self))
         self.memory = MemorySnapshots()
         self._weights = WeightGuard()
         self.other_runs = OtherRuns(self.trace)
@@ -197,31 +196,7 @@ class DebugSession:
         boundary on; a run that stands, when it goes on."""
         self._refresh()
 
-    # --- what the console does with the run: the thread that stands ---------------------------------------
-
-    def plan_resume(self, resume: dm.Resume) -> None:
-        """Raises BadInputError."""
-        if self.standing is None:
-            raise BadInputError("The run goes on; stop it first.")
-        self.standing.resume(resume)
-
-    def describe(self) -> str:
-        return place_text(self.standing.place) if self.standing is not None else "The run goes on."
-
-    def breakpoints_changed(self) -> None:
-        self.changed()
-        if self.book.take_changed():
-            self.host.report(dm.BreakpointsChanged(breakpoints=self.book.list()))
-
-    def add_watch(self, expression: str) -> None:
-        """Raises BadInputError."""
-        self.watches.add(expression)
-        self.changed()
-
-    def skip_op(self, kind: str, value: str) -> None:
-        """Raises BadInputError."""
-        if self.standing is not None:
-            self.standing.skip(msgspec.convert({"type": "SkipOp", "kind": kind, "value": value}, dm.SkipOp))
+    # --- asked from more than one side -----------------------------------------------------------------
 
     def run_eagerly(self, path: str, eager: bool = True) -> None:
         """A compiled module, from its next call on, or as it was compiled again. Raises BadInputError."""
@@ -229,9 +204,6 @@ class DebugSession:
             raise BadInputError("The debugger is not attached; stop the run first.")
         self.regions.run_eagerly(path, eager)
         self.edited(self.op_count, f"{path} is run {'eagerly' if eager else 'as it was compiled'}")
-
-    def module_paths(self) -> tuple[str, ...]:
-        return tuple(info.path for info, _ in self.modules.known())
 
     def breakpoint_hit(self, *_: object, **__: object) -> None:
         """For `sys.breakpointhook`: `breakpoint()` in anybody's code stands here, unless the console called
@@ -487,22 +459,8 @@ class DebugSession:
         place = ladder.place_of_border(info, self.op_count, "", 0, entering)
         here = self.here(place, depth)
         stepped = self.stepper.at_enter(here) if entering else self.stepper.at_exit(here)
-        found: BreakpointTest | None = None
         ins, outs = tensors_of(inputs), tensors_of(output)
-        if not stepped:
-            when = "before" if entering else "after"
-            names: dict[str, object] | None = None
-            for test in self.book.module_borders:
-                if test.when != when or not test.may_match_module(info.path):
-                    continue
-                names = names or names_of_op(
-                    ins, outs, step=ladder.step, phase=ladder.phase, module=info.path
-                )
-                if test.matches(
-                    names, ladder.phase, ladder.step, op_number=-1, image=ladder.image
-                ) and self._breakpoints.count_hit(test, names, self.op_count):
-                    found = test
-                    break
+        found = None if stepped else self._breakpoints.border(info.path, entering, ins, outs, self.op_count)
         if not stepped and found is None:
             return None
         return self._stops.at_border(info, depth, place, inputs, output, ins, outs, found, entering)

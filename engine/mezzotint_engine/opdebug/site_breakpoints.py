@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
+from torch import Tensor
+
 from mezzotint_engine.opdebug.breakpoints import BreakpointBook, BreakpointTest
 from mezzotint_engine.opdebug.capture import OpEvent
 from mezzotint_engine.opdebug.console_scope import merged_names
@@ -104,6 +106,21 @@ class SiteBreakpoints:
             found = self.lines.hit(event, sys._getframe(1), self.names_of, self._ladder)
             if found is not None and self.count_hit(found, self.names_of(event), event.number):
                 return found
+        return None
+
+    def border(
+        self, path: str, entering: bool, ins: list[Tensor], outs: list[Tensor], op_number: int
+    ) -> BreakpointTest | None:
+        """The breakpoint that holds at this border of a module. `op_number`: of the next op."""
+        ladder, when = self._ladder, "before" if entering else "after"
+        names: dict[str, object] | None = None
+        for test in self._book.module_borders:
+            if test.when != when or not test.may_match_module(path):
+                continue
+            names = names or names_of_op(ins, outs, step=ladder.step, phase=ladder.phase, module=path)
+            holds = test.matches(names, ladder.phase, ladder.step, op_number=-1, image=ladder.image)
+            if holds and self.count_hit(test, names, op_number):
+                return test
         return None
 
     def names_of(self, event: OpEvent) -> dict[str, object]:

@@ -79,7 +79,7 @@ def generate_on_ladder(
     done = _TokenIsDone(ladder, length, max_new_tokens, boundary)
     ladder.enter_step(0, max_new_tokens)
     ladder.enter_phase(FORWARD)
-    generate: Any = model.generate  # noqa: B009: `nn.Module` has none, models of transformers do
+    generate: Any = model.generate  # which `nn.Module` has not, and models of transformers do
     return generate(
         input_ids,
         max_new_tokens=max_new_tokens,

@@ -1,9 +1,9 @@
 """The op debugger of the fake worker: one op, `fake.op`, in each step, at which it stops as asked.
 
 Its console knows: `n` (to the next op), `c`, `b N` (a breakpoint at step N), `p TEXT`, `say N` (N printed
-lines while it goes on), `touch` (edit something), `stuck` (said, and never answered), `crash`, `q`, `fail` (the
-capture does), `foreign` (an array in a slot that isn't its own), and empty lines, which repeat the last one.
-Anything else is an error.
+lines while it goes on), `touch` (edit something), `stuck` (said, and never answered), `crash`, `q`, `fail`
+(the capture does), `foreign` (an array in a slot that isn't its own), and empty lines, which repeat the last
+one. Anything else is an error.
 """
 
 from __future__ import annotations

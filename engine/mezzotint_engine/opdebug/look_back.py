@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -63,6 +63,19 @@ class Generators:
         random.setstate(self._python)
 
 
+class DispatchState:
+    """The thread's dispatch keys. A look back is executed inside of an op's handler, below autograd, where
+    the same code would be dispatched otherwise: `linear` of a strided input as `bmm` instead of `mm`."""
+
+    def __init__(self) -> None:
+        self._included = torch._C._dispatch_tls_local_include_set()
+        self._excluded = torch._C._dispatch_tls_local_exclude_set()
+
+    def restored(self) -> AbstractContextManager[None]:
+        guard: AbstractContextManager[None] = torch._C._ForceDispatchKeyGuard(self._included, self._excluded)
+        return guard
+
+
 @dataclass
 class PastMark:
     """A move on the ladder, in the order in which a picture makes them; `op_number`: of the first op after
@@ -81,6 +94,7 @@ class PastRecord:
     # ops are dispatched differently under these, so they are as they were at the beginning
     inference: bool = field(default_factory=torch.is_inference_mode_enabled)
     grad: bool = field(default_factory=torch.is_grad_enabled)
+    dispatch: DispatchState = field(default_factory=lambda: DispatchState())
     marks: list[PastMark] = field(default_factory=list)
     first_known: int = 0  # of `marks`, from which on ops have numbers: the debugger was attached there
     outputs: list[Any] = field(default_factory=list)  # of the denoiser's calls
@@ -175,6 +189,7 @@ class LookBack:
             with ExitStack() as self._left:
                 if session.travel.denoiser is not None and past.outputs_complete:
                     self._left.enter_context(self._fed(session.travel.denoiser))
+                self._left.enter_context(past.dispatch.restored())
                 with torch.inference_mode(past.inference), torch.set_grad_enabled(past.grad):
                     self._rerun(self.ladder)
         except LookEndedError:

@@ -202,6 +202,32 @@ def test_stepping_back_in_a_sampled_text_shows_the_same_bits(
     look_back_at(20, tmp_path, model, SAMPLED, monkeypatch, edit=edit)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("edit", [False, True], ids=["untouched", "edited"])
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_stepping_back_to_a_hundred_random_ops_of_a_text(
+    tmp_path: Path,
+    model: LlamaForCausalLM,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    edit: bool,
+) -> None:
+    look_back_at(100, tmp_path, model, settings, monkeypatch, edit=edit)
+
+
+def test_the_end_of_the_first_token_is_dispatched_as_it_was(tmp_path: Path, model: LlamaForCausalLM) -> None:
+    """The prompt's last position is strided, and there `linear` depends on whether autograd is around."""
+    debugged = started(tmp_path, model, SAMPLED, at(op="aten.multinomial*", step=1))
+    debugged.stop()
+    ops = {one.number: one.site for one in debugged.ops()}
+    heads = [number for number, site in ops.items() if site.module == "model.lm_head"][:6]
+    for number in heads:
+        past = go(debugged, "back", op_number=number)
+        assert (past.place.op, past.place.module) == (ops[number].op, "model.lm_head")
+    go(debugged, "continue")
+    assert torch.equal(finish(debugged), plain(model, SAMPLED))
+
+
 def test_a_tensor_of_an_earlier_token_is_looked_at_from_the_present(
     tmp_path: Path, model: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,11 @@ def run_summary(run: RunRecord) -> str:
         case "failed":
             return f"Failed: {run.error.message}" if run.error is not None else "Failed"
         case "cancelled":
-            return f"Cancelled after {duration_text(run.seconds)}"
+            return (
+                f"Cancelled after {duration_text(run.seconds)}"
+                if run.started
+                else "Cancelled while it waited"
+            )
         case "interrupted":
             return "Interrupted before it was finished. Retry runs it again."
         case "stopping":

@@ -401,8 +401,14 @@ def test_other_series_get_a_card_each(client: FakeEngineClient, panel: PlotsPane
     qtbot.waitUntil(lambda: len(panel.cards) == 4)
     card = panel.cards[3]
     assert card.accessibleName() == "Plot: loss/train"
-    panel.area.ensureWidgetVisible(card)  # what is out of sight isn't drawn
-    qtbot.waitUntil(lambda: "1.00" in card.figures)
+
+    def is_drawn() -> bool:
+        panel.area.ensureWidgetVisible(
+            card
+        )  # what is out of sight isn't drawn; again, while cards find their places
+        return "1.00" in card.figures
+
+    qtbot.waitUntil(is_drawn)
 
 
 def test_cards_made_ahead_are_shown_for_runs_that_have_their_series(

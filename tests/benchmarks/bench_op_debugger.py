@@ -62,9 +62,9 @@ def _of_unet(folder: Path, rounds: int) -> list[Result]:
     def forward() -> object:
         return unet(latents, 500, text)
 
-    results = _forwards("UNet", "unet", unet, forward, "unet.mid_block", folder, rounds)
+    results = _forwards("UNet", "unet", unet, forward, "unet.mid_block", folder, rounds, torch.inference_mode)
     run = _debugged(folder, {"unet": unet}, DebugPlan(stop_at="never"))
-    with torch.no_grad():
+    with torch.inference_mode():
         run.run(lambda _: forward())
     reader = TraceReader(run.folder / TRACE_FILE)
     ops = reader.follow()
@@ -88,8 +88,18 @@ def _debugged(folder: Path, models: Mapping[str, nn.Module], plan: DebugPlan | N
 
 
 def _forwards(
-    title: str, part: str, model: nn.Module, forward: Forward, module: str, folder: Path, rounds: int
+    title: str,
+    part: str,
+    model: nn.Module,
+    forward: Forward,
+    module: str,
+    folder: Path,
+    rounds: int,
+    around: Callable[[], Any] = torch.no_grad,
 ) -> list[Result]:
+    """`around`: as the engine (pictures) or its users (text) call it; ops come whole in inference mode, and
+    else in parts."""
+
     @contextmanager
     def session(plan: DebugPlan | None) -> Any:
         """Attached once, as it is for a run of many forwards."""
@@ -104,7 +114,7 @@ def _forwards(
 
     def bare() -> float:
         began = time.perf_counter()
-        with torch.no_grad():
+        with around():
             forward()
         return time.perf_counter() - began
 
@@ -114,7 +124,7 @@ def _forwards(
             for _ in range(before):
                 bare()
             began = time.perf_counter()
-            with torch.no_grad():
+            with around():
                 forward()
             if debugger._capture is not None:
                 debugger._capture.flush()

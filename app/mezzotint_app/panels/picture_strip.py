@@ -16,7 +16,7 @@ from mezzotint_sdk.records import ArtifactRecord
 __all__ = ["PictureStrip"]
 
 THUMB_PX = 44
-KEPT = 512  # thumbnails in memory
+KEPT = 128  # thumbnails in memory: more than a row shows
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -39,6 +39,9 @@ class _StripModel(QAbstractListModel):
         elif pictures != self.pictures:
             self.beginResetModel()
             self.pictures = list(pictures)
+            shown = {picture.path for picture in pictures}
+            for path in [path for path in self._thumbs if path not in shown]:
+                del self._thumbs[path]  # of another run
             self.endResetModel()
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's signature

@@ -59,11 +59,9 @@ def run_summary(run: RunRecord) -> str:
         case "failed":
             return f"Failed: {run.error.message}" if run.error is not None else "Failed"
         case "cancelled":
-            return (
-                f"Cancelled after {duration_text(run.seconds)}"
-                if run.started
-                else "Cancelled while it waited"
-            )
+            if not run.started and not run.seconds:
+                return "Cancelled while it waited"
+            return f"Cancelled after {duration_text(run.seconds)}"
         case "interrupted":
             return "Interrupted before it was finished. Retry runs it again."
         case "stopping":

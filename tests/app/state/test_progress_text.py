@@ -41,4 +41,6 @@ def test_how_runs_ended() -> None:
         run_summary(run_record("a", "finished", seconds=2.0, artifact_count=1))
         == "Finished in 2.0 s · 1 picture"
     )
+    assert run_summary(run_record("a", "cancelled", started=1.0, seconds=2.0)) == "Cancelled after 2.0 s"
+    assert run_summary(run_record("a", "cancelled")) == "Cancelled while it waited"
     assert run_summary(run_record("a", "queued")) == "Waiting in the queue"

@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from mezzotint_sdk.trace_records import OP_ROW, LadderMark, OpFlags, OpSite, TensorMeta, TraceHeader
+from mezzotint_sdk.trace_reader import TraceReader
+from mezzotint_sdk.trace_records import (
+    OP_ROW,
+    TRACE_MAGIC,
+    BlockKind,
+    LadderMark,
+    OpFlags,
+    OpSite,
+    TensorMeta,
+    TraceHeader,
+)
 from mezzotint_sdk.trace_writer import Ids, TraceWriter
 
-__all__ = ["SMALL_NOTE", "forward_sites", "some_ids", "some_rows", "write_small"]
+__all__ = [
+    "FRAME",
+    "HEADER",
+    "SMALL_NOTE",
+    "block",
+    "forward_sites",
+    "read_whole",
+    "some_ids",
+    "some_rows",
+    "write_small",
+]
+
+FRAME = struct.Struct("<BII")  # kind, length, CRC-32
 
 SMALL_NOTE = "edited: fill 0"
 _OPS = (
@@ -91,3 +116,20 @@ def write_small(path: Path) -> None:
     writer.ops(rows, some_ids(3, 4))
     writer.note(2, SMALL_NOTE)
     writer.close()
+
+
+def read_whole(path: Path) -> TraceReader:
+    """All of it, and the file closed."""
+    reader = TraceReader(path)
+    reader.follow()
+    reader.close()
+    return reader
+
+
+def block(kind: int, payload: bytes, level: int = 6) -> bytes:
+    """One block of a trace file, as the writer writes it."""
+    packed = zlib.compress(payload, level)
+    return FRAME.pack(kind, len(packed), zlib.crc32(packed, zlib.crc32(bytes([kind])))) + packed
+
+
+HEADER = TRACE_MAGIC + block(BlockKind.HEADER, msgspec.msgpack.encode(TraceHeader()))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import select
-import struct
 import subprocess
 import sys
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -28,26 +25,19 @@ from mezzotint_sdk.trace_records import (
     TraceHeader,
 )
 from mezzotint_sdk.trace_writer import TraceWriter
-from tests.sdk.op_traces import SMALL_NOTE, forward_sites, some_ids, some_rows, write_small
+from tests.sdk.op_traces import (
+    FRAME,
+    HEADER,
+    SMALL_NOTE,
+    block,
+    forward_sites,
+    read_whole,
+    some_ids,
+    some_rows,
+    write_small,
+)
 
 META = TensorMeta((2, 3), "float32", "cpu")
-FRAME = struct.Struct("<BII")
-
-
-def read(path: Path) -> TraceReader:
-    """All of it, and the file closed."""
-    reader = TraceReader(path)
-    reader.follow()
-    reader.close()
-    return reader
-
-
-def block(kind: int, payload: bytes, level: int = 6) -> bytes:
-    packed = zlib.compress(payload, level)
-    return FRAME.pack(kind, len(packed), zlib.crc32(packed, zlib.crc32(bytes([kind])))) + packed
-
-
-HEADER = TRACE_MAGIC + block(BlockKind.HEADER, msgspec.msgpack.encode(TraceHeader()))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +66,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     writer.ops(told, some_ids(30, 20))
     writer.close()
     writer.close()
-    reader = read(path)
+    reader = read_whole(path)
     assert (reader.header, reader.sites, reader.marks, reader.damage) == (header, sites, marks, "")
     for name in OP_ROW.names or ():
         np.testing.assert_array_equal(reader.rows[name], np.concatenate([plain, told])[name])
@@ -98,7 +88,7 @@ def test_ops_without_tensors_and_with_many_keep_theirs(tmp_path: Path) -> None:
     ids = [((), ()), (tuple(range(1000)), ()), ((), (7,)), ((2**32 - 1,), (1, 2))]
     writer.ops(some_rows(4, sites=1), ids)
     writer.close()
-    reader = read(tmp_path / "t")
+    reader = read_whole(tmp_path / "t")
     assert [(reader.op(number).inputs, reader.op(number).outputs) for number in range(4)] == ids
 
 
@@ -110,7 +100,7 @@ def test_notes_of_an_op_follow_each_other(tmp_path: Path) -> None:
     writer.note(1, "skipped – übersprungen")
     writer.note(9, "of an op that isn't there yet")
     writer.close()
-    reader = read(tmp_path / "t")
+    reader = read_whole(tmp_path / "t")
     assert reader.op(1).note == "edited: scale 2; skipped – übersprungen"
     assert reader.op(0).note == ""
 
@@ -144,7 +134,7 @@ def test_the_budget_for_values_is_kept(tmp_path: Path) -> None:
     assert [writer.tensor(number, 0, values, META) for number in range(4)] == [True, True, False, False]
     assert writer.tensor(9, 0, values[:5], META), "what still fits is kept"
     writer.close()
-    assert read(tmp_path / "t").saved_tensors == ((0, 0), (1, 0), (9, 0))
+    assert read_whole(tmp_path / "t").saved_tensors == ((0, 0), (1, 0), (9, 0))
     without = TraceWriter(tmp_path / "u", TraceHeader())
     assert not without.tensor(0, 0, values, META)
     without.close()
@@ -155,7 +145,7 @@ def test_what_are_no_numbers_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="object"):
         writer.tensor(0, 0, np.array([None, "a"]), META)
     writer.close()
-    assert read(tmp_path / "t").saved_tensors == ()
+    assert read_whole(tmp_path / "t").saved_tensors == ()
 
 
 @pytest.mark.parametrize("values_first", [False, True])
@@ -172,7 +162,7 @@ def test_rows_whose_values_were_kept_are_marked(tmp_path: Path, values_first: bo
     for part in reversed(parts) if values_first else parts:
         part()
     writer.close()
-    flags = read(tmp_path / "t").rows["flags"].tolist()
+    flags = read_whole(tmp_path / "t").rows["flags"].tolist()
     assert flags == [OpFlags.VIEW, OpFlags.VIEW | OpFlags.SAVED, OpFlags.VIEW]
 
 
@@ -182,12 +172,12 @@ def test_rows_whose_values_were_kept_are_marked(tmp_path: Path, values_first: bo
 def test_a_trace_torn_at_any_byte_shows_what_was_whole(small: bytes, tmp_path: Path) -> None:
     path = tmp_path / "trace.mzt"
     path.write_bytes(small)
-    whole = read(path)
+    whole = read_whole(path)
     counts, refused = set(), []
     for end in range(len(small)):
         path.write_bytes(small[:end])
         try:
-            reader = read(path)
+            reader = read_whole(path)
         except BadTraceError:
             refused.append(end)
             continue
@@ -302,7 +292,7 @@ def test_damage_ends_what_is_read_and_is_said(small: bytes, tmp_path: Path) -> N
     for place in range(len(TRACE_MAGIC), len(small)):
         path.write_bytes(small[:place] + bytes([small[place] ^ 0x41]) + small[place + 1 :])
         try:
-            reader = read(path)
+            reader = read_whole(path)
         except BadTraceError:
             continue
         assert len(reader.rows) in (0, 4, 7)
@@ -312,7 +302,7 @@ def test_damage_ends_what_is_read_and_is_said(small: bytes, tmp_path: Path) -> N
             assert reader.damage.endswith(".")
             assert "damaged" in reader.damage
     path.write_bytes(small[:-5] + bytes([small[-5] ^ 1]) + small[-4:])
-    reader = read(path)
+    reader = read_whole(path)
     assert (len(reader.rows), reader.notes) == (7, {})
     assert "trace.mzt is damaged at byte" in reader.damage
 
@@ -338,7 +328,7 @@ def test_a_trace_without_a_header_and_a_missing_one(tmp_path: Path) -> None:
 def test_blocks_of_a_newer_writer_are_passed_over(small: bytes, tmp_path: Path) -> None:
     begin = len(TRACE_MAGIC) + FRAME.size + FRAME.unpack_from(small, len(TRACE_MAGIC))[1]
     (tmp_path / "t").write_bytes(small[:begin] + block(99, b"what may come") + small[begin:])
-    reader = read(tmp_path / "t")
+    reader = read_whole(tmp_path / "t")
     assert (len(reader.rows), reader.damage) == (7, "")
 
 
@@ -372,5 +362,5 @@ def test_a_forward_takes_at_most_100_bytes_an_op(tmp_path: Path) -> None:
     for begin in range(0, 2000, 500):
         writer.ops(rows[begin : begin + 500], some_ids(500, begin))
     writer.close()
-    assert len(read(path).rows) == 2000
+    assert len(read_whole(path).rows) == 2000
     assert os.path.getsize(path) / 2000 <= 100

@@ -24,28 +24,10 @@ from mezzotint_sdk.trace_records import (
     BlockKind,
     SavedTensor,
     TensorMeta,
-    TraceHeader,
 )
-from tests.sdk.op_traces import write_small
+from tests.sdk.op_traces import FRAME, HEADER, block, read_whole, write_small
 
 META = TensorMeta((2, 3), "float32", "cpu")
-FRAME = struct.Struct("<BII")
-
-
-def read(path: Path) -> TraceReader:
-    """All of it, and the file closed."""
-    reader = TraceReader(path)
-    reader.follow()
-    reader.close()
-    return reader
-
-
-def block(kind: int, payload: bytes, level: int = 6) -> bytes:
-    packed = zlib.compress(payload, level)
-    return FRAME.pack(kind, len(packed), zlib.crc32(packed, zlib.crc32(bytes([kind])))) + packed
-
-
-HEADER = TRACE_MAGIC + block(BlockKind.HEADER, msgspec.msgpack.encode(TraceHeader()))
 
 
 # --- any bytes at all
@@ -173,7 +155,7 @@ def test_small_bombs_add_up(tmp_path: Path) -> None:
     """Each within what a block may have, all together not."""
     note = block(BlockKind.NOTE, bytes(1024 * 1024), 9)
     (tmp_path / "t").write_bytes(HEADER + note * 300)
-    reader = read(tmp_path / "t")
+    reader = read_whole(tmp_path / "t")
     assert "damaged" in reader.damage
     assert sum(map(len, reader.notes.values())) < 2 * FREE_BYTES + 100 * 300 * len(note)
 
@@ -181,6 +163,6 @@ def test_small_bombs_add_up(tmp_path: Path) -> None:
 def test_a_list_that_says_to_be_longer_than_its_bytes_is_not_begun(tmp_path: Path) -> None:
     dense = b"\xdd" + struct.pack(">I", 600_000) + b"\x81\xa2op\xa0" * 600_000  # within FREE_BYTES
     (tmp_path / "t").write_bytes(HEADER + block(BlockKind.SITES, dense))
-    reader = read(tmp_path / "t")
+    reader = read_whole(tmp_path / "t")
     assert "damaged" in reader.damage
     assert reader.sites == []

@@ -114,69 +114,40 @@ class RunStops:
     def at_line(self, frame: FrameType, event: str, value: object) -> None:
         """The console's tracer, or a `breakpoint()`, has come to a Python line."""
         with _disable_current_modes():
-            module = self._session.modules.current
-            place = self._session.ladder.place_of_line(
-                self._session.op_count,
-                module,
-                frame.f_code.co_filename,
-                frame.f_lineno,
-                frame.f_code.co_qualname,
-            )
-            still = Standstill(
-                session=self._session,
-                place=place,
-                here=self._session.here(place, self._session.modules.depth),
-                ins=[],
-                outs=[],
-                frame=frame,
-                names=names_of_op(
-                    [],
-                    [],
-                    step=self._session.ladder.step,
-                    phase=self._session.ladder.phase,
-                    module=module.path,
-                ),
-                event=None,
-                returned=value if event == "return" else None,
-            )
+            still = self._between_ops(frame, frame, returned=value if event == "return" else None)
             reason: StopReason = "breakpoint_call" if event == "breakpoint" else "line"
-            where = f"{Path(place.file).name}:{place.line} in {place.function}"
+            where = f"{Path(still.place.file).name}:{still.place.line} in {still.place.function}"
             said = {"breakpoint": "breakpoint() at ", "return": "Returning from ", "exception": "Raised at "}
             self._stand(still, reason, f"{said.get(event, 'At ')}{where}.", None, "")
 
     def at_error(self, error: BaseException, frame: FrameType) -> None:
         with _disable_current_modes():
-            module = self._session.modules.current
             frames, _ = stack_of(frame)
-            shown = frames[0] if frames else frame
-            place = self._session.ladder.place_of_line(
-                self._session.op_count,
-                module,
-                shown.f_code.co_filename,
-                shown.f_lineno,
-                shown.f_code.co_qualname,
-            )
+            still = self._between_ops(frame, frames[0] if frames else frame, post_mortem=True)
             memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-            still = Standstill(
-                session=self._session,
-                place=place,
-                here=self._session.here(place, self._session.modules.depth),
-                ins=[],
-                outs=[],
-                frame=frame,
-                names=names_of_op(
-                    [],
-                    [],
-                    step=self._session.ladder.step,
-                    phase=self._session.ladder.phase,
-                    module=module.path,
-                ),
-                event=None,
-                post_mortem=True,
-            )
             message = f"The run failed: {type(error).__name__}: {_first_line(error)}"
             detail = "".join(traceback.format_exception(error))
             self._stand(still, "out_of_memory" if memory else "exception", message, None, detail)
+
+    def _between_ops(self, frame: FrameType, shown: FrameType, **how: Any) -> Standstill:
+        """At a Python line, that of `shown`; the stack begins with `frame`. `how`: more of a `Standstill`."""
+        session = self._session
+        ladder, module = session.ladder, session.modules.current
+        code = shown.f_code
+        place = ladder.place_of_line(
+            session.op_count, module, code.co_filename, shown.f_lineno, code.co_qualname
+        )
+        return Standstill(
+            session=session,
+            place=place,
+            here=session.here(place, session.modules.depth),
+            ins=[],
+            outs=[],
+            frame=frame,
+            names=names_of_op([], [], step=ladder.step, phase=ladder.phase, module=module.path),
+            event=None,
+            **how,
+        )
 
     def _stand(
         self, still: Standstill, reason: StopReason, message: str, test: BreakpointTest | None, detail: str

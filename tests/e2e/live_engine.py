@@ -177,7 +177,7 @@ class LiveEngine:
         assert all(path.is_file() for path in self.artifacts(run_id))
 
     def assert_next_run_starts_in_time(self, run_id: str, since: float, limit_s: float = 5.0) -> None:
-        """Issue-level promise: after a failure the next job runs within 5 s, its model's loading not counted.
+        """What is promised: after a failure the next job runs within 5 s, its model's loading not counted.
 
         `since`: time.time() of the failure. Uses the run's own record: start of the run, not of drawing.
         """

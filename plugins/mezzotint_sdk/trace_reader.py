@@ -168,7 +168,7 @@ class TraceReader:
                 kind = np.dtype(head.dtype)
                 if kind.kind in "biufcV" and count * kind.itemsize == len(payload) - begin:
                     return np.frombuffer(payload, kind, count, begin).reshape(head.shape).copy()
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):  # more than any memory
                 pass  # said below
         raise BadTraceError(f"The values of op {op_number} are damaged.")
 

@@ -113,6 +113,7 @@ def test_a_valid_trace_with_changed_content_is_at_worst_a_sentence(data: st.Data
     st.lists(st.integers(-2, 4) | st.integers(-(2**63), 2**64 - 1), max_size=4),
     st.binary(max_size=64),
 )
+@example(0, 0, "V0", [3, 1_753_380_096, 1_753_446_017], b"")
 def test_values_that_claim_anything_are_at_worst_a_sentence(
     number: int, output: int, kind: str, shape: list[int], values: bytes
 ) -> None:

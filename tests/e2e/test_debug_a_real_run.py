@@ -14,6 +14,8 @@ import pytest
 from mezzotint_app.state.watch_feed import SERIES
 from mezzotint_sdk.metric_file import MetricReader
 
+pytestmark = pytest.mark.slow
+
 LIMIT_S = 120.0
 
 

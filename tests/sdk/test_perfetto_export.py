@@ -134,6 +134,7 @@ def _full(_site: object) -> dict[str, object]:
     raise OSError("the disk is full")
 
 
+@pytest.mark.slow
 def test_a_long_trace_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
     peaks = []
     for count in (10_000, 60_000):

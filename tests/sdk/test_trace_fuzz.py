@@ -27,6 +27,8 @@ from mezzotint_sdk.trace_records import (
 )
 from tests.sdk.op_traces import FRAME, HEADER, block, read_whole, write_small
 
+pytestmark = pytest.mark.slow
+
 META = TensorMeta((2, 3), "float32", "cpu")
 
 

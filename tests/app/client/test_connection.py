@@ -24,6 +24,8 @@ from mezzotint_sdk.home import Home
 from mezzotint_sdk.wire_codec import CALLS
 from tests.app.client.engine_peer import EnginePeer, logged
 
+pytestmark = pytest.mark.slow
+
 WAIT_S = 20.0
 
 

@@ -17,6 +17,8 @@ from mezzotint_sdk import messages as m
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.debug_script import DebugScript
 
+pytestmark = pytest.mark.slow
+
 CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit)
 
 

@@ -19,6 +19,8 @@ from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.debug_script import RUN, DebugScript, place
 from tests.app.opdebug.trace_files import TraceMaker
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def bar(window: MainWindow) -> DebugBar:

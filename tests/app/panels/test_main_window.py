@@ -32,6 +32,8 @@ from mezzotint_sdk import messages as m
 from tests.app.app_records import CPU, EMOJI, progress, run_record, worker
 from tests.app.fake_engine_client import FakeEngineClient
 
+pytestmark = pytest.mark.slow
+
 CONTROLS = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
 
 

@@ -27,6 +27,8 @@ from tests.app.app_records import progress, run_record, spec
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.series_answers import added, serve_series
 
+pytestmark = pytest.mark.slow
+
 LATENCY = "latency/step"
 VALUES = np.array([900.0, *np.random.default_rng(0).normal(50.0, 2.0, 199)])
 

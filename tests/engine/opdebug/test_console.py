@@ -18,7 +18,7 @@ from mezzotint_sdk.messages import JobCancelled
 from tests.engine.opdebug.debugged_job import DebuggedJob, at
 
 # said by transformers at the first import of a pipeline, where its logger passes records on
-pytestmark = pytest.mark.allow_logs("requires torchvision")
+pytestmark = [pytest.mark.slow, pytest.mark.allow_logs("requires torchvision")]
 
 
 @pytest.fixture(scope="module")

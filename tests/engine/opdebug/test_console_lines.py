@@ -172,6 +172,7 @@ def on_thread(debugger: Scripted | Silent) -> list[Seen]:
 
 @pytest.mark.skipif(sys.version_info >= (3, 13), reason="pdb's set_trace stops one line earlier from 3.13 on")
 @pytest.mark.parametrize("seed", range(60))
+@pytest.mark.slow
 def test_lines_are_those_of_pdb(seed: int) -> None:
     draw = random.Random(seed)
     weights = [(5, 3, 1, 1, 1), (1, 8, 0, 0, 0), (8, 1, 1, 1, 0), (2, 5, 2, 2, 2)][seed % 4]

@@ -30,7 +30,7 @@ from tests.engine.opdebug.debugged_job import DebuggedJob, at
 NEVER = DebugPlan(stop_at="never")
 
 # said by transformers at the first import of a pipeline, where its logger passes records on
-pytestmark = pytest.mark.allow_logs("requires torchvision")
+pytestmark = [pytest.mark.slow, pytest.mark.allow_logs("requires torchvision")]
 
 
 @pytest.fixture(scope="module")

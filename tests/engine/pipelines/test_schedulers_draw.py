@@ -12,6 +12,8 @@ from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_sdk import messages as m
 from tests.engine.worker.fake_server import FakeChannel, emoji_spec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def channel(tmp_path_factory: pytest.TempPathFactory) -> FakeChannel:

@@ -25,6 +25,8 @@ from mezzotint_sdk.records import FINAL_STATES
 from tests.engine.server.engine_harness import Engine, is_alive, running_engine, wait_for
 from tests.engine.server.fake_worker import png
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_killed_server_keeps_its_queue_and_tells_what_was_interrupted(mezzotint_home: Path) -> None:
     with running_engine(mezzotint_home) as first:

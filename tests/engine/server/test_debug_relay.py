@@ -25,6 +25,8 @@ from mezzotint_sdk.home import Home
 from mezzotint_sdk.records import RunRecord
 from tests.engine.server.engine_harness import Engine, WireClient, running_engine, spec, wait_for
 
+pytestmark = pytest.mark.slow
+
 PLAN = DebugPlan(breakpoints=(Breakpoint(breakpoint_id=1, step=3),))
 
 

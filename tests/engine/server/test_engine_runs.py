@@ -17,6 +17,8 @@ from mezzotint_sdk.job_spec import ModelRef, canonical_json, spec_from_json
 from mezzotint_sdk.records import LogRecord, RunRecord
 from tests.engine.server.engine_harness import MODEL, Engine, WireClient, spec
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_from_queue_to_pictures(engine: Engine, client: WireClient) -> None:
     (run_id,) = client.submit("normal", count=2, seed=5)

@@ -21,6 +21,8 @@ from mezzotint_sdk.home import Home
 from mezzotint_sdk.wire_codec import CALLS
 from tests.engine.server.engine_harness import MODEL, Engine, WireClient, running_engine
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_first_exchange_tells_versions_and_devices(engine: Engine) -> None:
     client = engine.client()

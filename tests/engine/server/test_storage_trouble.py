@@ -18,6 +18,8 @@ from mezzotint_sdk import messages as m
 from mezzotint_sdk.errors import StorageError
 from tests.engine.server.engine_harness import Engine, WireClient, running_engine
 
+pytestmark = pytest.mark.slow
+
 TMPFS_BYTES = 24 * 1024**2
 
 

@@ -15,6 +15,8 @@ from mezzotint_sdk import messages as m
 from mezzotint_sdk.errors import NotFoundError
 from tests.engine.server.engine_harness import Engine, WireClient, is_alive, running_engine, wait_for
 
+pytestmark = pytest.mark.slow
+
 NEXT_RUN_S = 5.0
 
 

@@ -24,6 +24,8 @@ from mezzotint_sdk.phases import GENERATE_PHASES
 from mezzotint_sdk.png_metadata import read_settings
 from tests.engine.worker.fake_server import FakeChannel, emoji_spec
 
+pytestmark = pytest.mark.slow
+
 
 def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from mezzotint_sdk.a1111_text import SAMPLER_CLASSES
 
-__all__ = ["nearest_scheduler"]
+__all__ = ["nearest_scheduler", "scheduler_hint"]
 
 ALIKE = 0.7  # of difflib's ratio, from which on a name counts as misspelt
 ALIKE_AS_A_WHOLE = 0.9  # with the endings that all names share
@@ -22,6 +22,13 @@ def nearest_scheduler(name: str, schedulers: Iterable[str]) -> str:
     found = [(_likeness(name[:LONGEST], known), scheduler) for known, scheduler in names]
     ratio, nearest = max(found, default=(0.0, ""))
     return nearest if ratio >= ALIKE else ""
+
+
+def scheduler_hint(name: str, schedulers: Iterable[str]) -> str:
+    """The end of a sentence that refuses `name`: what may have been meant, else all that there are."""
+    offered = sorted(schedulers)
+    near = nearest_scheduler(name, offered)
+    return f"did you mean {near}?" if near else f"it takes {', '.join(offered)}."
 
 
 def _likeness(name: str, known: str) -> float:

@@ -21,13 +21,18 @@ import numpy.typing as npt
 from mezzotint_sdk.trace_reader import TraceReader
 from mezzotint_sdk.trace_records import LadderMark
 
-__all__ = ["Alignment", "align_traces"]
+__all__ = ["Alignment", "align_traces", "uncompiled_path"]
 
 Numbers = npt.NDArray[np.int64]
 
 _MAX_CELLS = 200_000  # of one module's comparison as texts; larger ones are paired in their order
 _MAX_CELLS_OF_ALL = 20_000_000  # which bounds the time of two traces that have little in common
 _COMPILED = "_orig_mod"  # what torch.compile puts into the path of a module
+
+
+def uncompiled_path(module: str) -> str:
+    """A module's path without what torch.compile puts into it."""
+    return ".".join(part for part in module.split(".") if part != _COMPILED)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class _Places:
         of_mark = np.array(marks, np.int64)[np.minimum(rows["mark"], len(reader.marks))] << 32
         ops, modules, tokens = [], [], []
         for site in reader.sites:
-            module = ".".join(part for part in site.module.split(".") if part != _COMPILED)
+            module = uncompiled_path(site.module)
             if by_file and not module:
                 module = f"/{Path(site.file).name}"  # no module's path begins so
             shapes = tuple(meta.shape for meta in site.outputs)

@@ -19,10 +19,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from mezzotint_engine.opdebug.debug_session import TRACE_FILE
 from mezzotint_engine.worker.thread_choice import default_threads
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_records import Breakpoint, DebugPlan
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from mezzotint_sdk.trace_reader import TraceReader
 from tests.benchmarks.comparison import Result, compare
 from tests.benchmarks.smollm2 import load_smollm2, smollm2_folder
@@ -66,10 +66,10 @@ def _of_unet(folder: Path, rounds: int) -> list[Result]:
     run = _debugged(folder, {"unet": unet}, DebugPlan(stop_at="never"))
     with torch.inference_mode():
         run.run(lambda _: forward())
-    reader = TraceReader(run.folder / TRACE_FILE)
+    reader = TraceReader(run.folder / TRACE_IN_RUN)
     ops = reader.follow()
     reader.close()
-    nbytes = (run.folder / TRACE_FILE).stat().st_size / ops
+    nbytes = (run.folder / TRACE_IN_RUN).stat().st_size / ops
     results.append(
         Result(
             name="trace-bytes",

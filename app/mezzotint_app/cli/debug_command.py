@@ -48,12 +48,7 @@ def _debug(arguments: Namespace, outcome: Outcome, interrupts: PromptInterrupts)
         watches=tuple(arguments.watch),
     )
     feed = DebugFeed()
-    with EngineAccess(
-        keep=arguments.keep_engine,
-        on_notice=feed.on_notice,
-        on_snapshot=feed.on_snapshot,
-        on_state=feed.on_state,
-    ) as access:
+    with EngineAccess(keep=arguments.keep_engine, listener=feed) as access:
         spec = options.spec(access, choose_model(access, arguments.model))
         outcome.seed = spec.seed
         with interrupts:

@@ -86,12 +86,7 @@ def _make_both(
     """Whether both have finished; else `outcome` says how the one that didn't has ended."""
     follower = RunFollower()
     quiet = arguments.quiet or (arguments.json and not sys.stderr.isatty())
-    with EngineAccess(
-        keep=arguments.keep_engine,
-        on_notice=follower.on_notice,
-        on_snapshot=follower.on_snapshot,
-        on_state=follower.on_state,
-    ) as access:
+    with EngineAccess(keep=arguments.keep_engine, listener=follower) as access:
         spec = options.spec(access, choose_model(access, arguments.model))
         other = changed_spec(spec, comparison.setting, comparison.value)
         outcome.seed = spec.seed

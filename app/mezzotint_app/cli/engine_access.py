@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from mezzotint_app.client.connection import EngineConnection
 from mezzotint_app.client.engine_process import DEFAULT_LINGER_S, obtain_engine, wait_until_ended
@@ -22,6 +21,16 @@ STOP_S = 15.0
 TRIES = 3  # an engine may be ending just as we find it
 
 
+class EngineListener(Protocol):
+    """Who hears what happens in the engine meanwhile; on the connection's thread."""
+
+    def on_notice(self, notice: m.Notice) -> None: ...
+
+    def on_snapshot(self, snapshot: m.Snapshot) -> None: ...
+
+    def on_state(self, state: str, sentence: str) -> None: ...
+
+
 class EngineAccess:
     """Used with `with`. Raises EngineError where no engine can be had."""
 
@@ -29,21 +38,18 @@ class EngineAccess:
         self,
         *,
         keep: bool,
-        on_notice: Callable[[m.Notice], None] = lambda notice: None,
-        on_snapshot: Callable[[m.Snapshot], None] | None = None,
-        on_state: Callable[[str, str], None] = lambda state, sentence: None,
+        listener: EngineListener | None = None,
     ) -> None:
         self.home = Home.default()
         self._keep = keep
-        self._on_notice = on_notice
-        self._on_snapshot = on_snapshot
-        self._on_state = on_state
+        self._listener = listener
         self._engine: EngineFile | None = None
         self._is_ours = False
         self._is_stopping = False
         self._connection: EngineConnection | None = None
 
     def __enter__(self) -> EngineAccess:
+        listener = self._listener
         for left in range(TRIES - 1, -1, -1):
             self._engine, is_new = obtain_engine(self.home, linger_s=DEFAULT_LINGER_S)
             self._is_ours = self._is_ours or is_new
@@ -53,8 +59,8 @@ class EngineAccess:
                 wants_events=True,
                 wants_previews=False,
                 on_notice=self._hear,
-                on_snapshot=self._on_snapshot,
-                on_state=self._on_state,
+                on_snapshot=listener.on_snapshot if listener is not None else None,
+                on_state=listener.on_state if listener is not None else lambda state, sentence: None,
             )
             try:
                 self._connection.connect(CONNECT_S)
@@ -105,4 +111,5 @@ class EngineAccess:
     def _hear(self, notice: m.Notice) -> None:
         if isinstance(notice.body, m.EngineStopping):
             self._is_stopping = True
-        self._on_notice(notice)
+        if self._listener is not None:
+            self._listener.on_notice(notice)

@@ -28,12 +28,7 @@ def _generate(arguments: Namespace, outcome: Outcome, interrupts: Interrupts) ->
     out = PictureFiles(arguments.out, arguments.count) if arguments.out is not None else None
     follower = RunFollower()
     display = make_display(quiet=arguments.quiet or (arguments.json and not sys.stderr.isatty()))
-    with EngineAccess(
-        keep=arguments.keep_engine,
-        on_notice=follower.on_notice,
-        on_snapshot=follower.on_snapshot,
-        on_state=follower.on_state,
-    ) as access:
+    with EngineAccess(keep=arguments.keep_engine, listener=follower) as access:
         model = choose_model(access, arguments.model)
         spec = options.spec(access, model)
         outcome.seed = spec.seed

@@ -20,6 +20,7 @@ from mezzotint_sdk.errors import BadInputError, NotFoundError, StorageError
 from mezzotint_sdk.home import Home
 from mezzotint_sdk.op_filter import OpFilter
 from mezzotint_sdk.perfetto_export import export_perfetto
+from mezzotint_sdk.run_traces import traces_of_runs
 from mezzotint_sdk.trace_reader import OpRow, TraceReader
 from mezzotint_sdk.trace_records import OpFlags, TensorMeta
 from mezzotint_sdk.trace_totals import LineTotal, ModuleTotal, line_totals, module_totals
@@ -27,7 +28,6 @@ from mezzotint_sdk.trace_totals import LineTotal, ModuleTotal, line_totals, modu
 __all__ = ["DIFFERENT", "opened_trace", "run"]
 
 DIFFERENT = 1  # exit status of `diff`, as that of diff(1)
-_TRACE = Path("debug") / "trace.mzt"
 _MARKS = (
     (OpFlags.NAN, "NaN"),
     (OpFlags.INF, "Inf"),
@@ -69,15 +69,7 @@ def opened_trace(name: str) -> Iterator[TraceReader]:
 
 
 def _trace_of_run(name: str) -> Path:
-    runs = Home.default().runs if os.sep not in name else None
-    found = []
-    if runs is not None and runs.is_dir() and len(name) >= 4:
-        ids = (
-            folder.name
-            for folder in runs.iterdir()
-            if folder.name.startswith(name) or folder.name.endswith(name)
-        )
-        found = [runs / one / _TRACE for one in ids if (runs / one / _TRACE).is_file()]
+    found = traces_of_runs(Home.default().runs, name) if os.sep not in name else []
     if len(found) > 1:
         raise BadInputError(f"{len(found)} runs with a trace fit '{name}'; give more of the id.")
     if not found:

@@ -13,7 +13,7 @@ from mezzotint_app.look.widgets.text_label import text_label
 from mezzotint_app.look.widgets.tool_button import tool_button
 from mezzotint_app.opdebug.open_trace import ask_for_trace
 from mezzotint_app.state.app_state import AppState
-from mezzotint_app.state.comparison_state import TRACE_IN_RUN
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 
 __all__ = ["TracePicker", "traces_of_runs"]
 

@@ -19,14 +19,14 @@ from mezzotint_sdk.debug_records import DebugPlan
 from mezzotint_sdk.errors import BadInputError, MezzotintError
 from mezzotint_sdk.job_spec import GenerateSpec
 from mezzotint_sdk.records import FINAL_STATES, RunRecord
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from mezzotint_sdk.setting_change import changed_spec
 
 if TYPE_CHECKING:
     from mezzotint_app.client.qt_bridge import EngineClient
 
-__all__ = ["TRACE_IN_RUN", "ComparisonState", "comparable"]
+__all__ = ["ComparisonState", "comparable"]
 
-TRACE_IN_RUN = Path("debug") / "trace.mzt"
 ORDINALS = ("first", "second")
 
 

@@ -30,20 +30,16 @@ class CompiledRegions:
         self._modules = modules
         self._undo: list[Callable[[], None]] = []
         self.eager: set[str] = set()
-        compiled = [(info.path, module) for info, module in modules.known() if is_compiled(module)]
-        self.paths = tuple(path for path, _ in compiled)
-        self._in_place = {path for path, module in compiled if _is_in_place(module)}
+        self._compiled = [(info, module) for info, module in modules.known() if is_compiled(module)]
+        self.paths = tuple(info.path for info, _ in self._compiled)
+        self._in_place = {info.path for info, module in self._compiled if _is_in_place(module)}
 
     def attach(self) -> None:
         if self._undo:
             return
-        for info, module in self._modules.known():
-            if not is_compiled(module):
-                continue
-            if _is_in_place(module):
-                self._undo.append(self._wrap_in_place(info, module))
-            else:
-                self._undo.append(self._wrap_forward(info, module))
+        for info, module in self._compiled:
+            wrap = self._wrap_in_place if info.path in self._in_place else self._wrap_forward
+            self._undo.append(wrap(info, module))
 
     def detach(self) -> None:
         """They are called as they were compiled again."""
@@ -77,11 +73,8 @@ class CompiledRegions:
         original: Any = module._orig_mod
 
         def forward(*args: Any, **kwargs: Any) -> Any:
-            if torch.compiler.is_compiling():
-                return compiled(*args, **kwargs)
-            if info.path in self.eager:
-                return original(*args, **kwargs)
-            return compiled(*args, **kwargs)
+            is_eager = not torch.compiler.is_compiling() and info.path in self.eager
+            return (original if is_eager else compiled)(*args, **kwargs)
 
         module.forward = forward
 

@@ -48,11 +48,11 @@ from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_messages import DebugAnswered
 from mezzotint_sdk.debug_records import DebugPlan, Level, Place
 from mezzotint_sdk.errors import BadInputError, InternalError
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
 
-__all__ = ["MAX_FAILURES_TOLD", "TRACE_FILE", "DebugSession"]
+__all__ = ["MAX_FAILURES_TOLD", "DebugSession"]
 
-TRACE_FILE = "debug/trace.mzt"
 MAX_FAILURES_TOLD = 20  # of the debugger's own, in one run
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class DebugSession:
     def __init__(self, run_id: str, folder: Path, spec_json: str, host: DebugHost) -> None:
         self.run_id = run_id
         self.host = host
-        self.trace = folder / TRACE_FILE
+        self.trace = folder / TRACE_IN_RUN
         self._header = TraceHeader(run_id=run_id, spec=spec_json)
         self.book = BreakpointBook()
         self.gate = Gate()

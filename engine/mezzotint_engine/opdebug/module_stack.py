@@ -178,12 +178,15 @@ class ModuleStack:
     def _hook_at_exit(
         self, info: ModuleInfo, _module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> Any:
-        return self._seeded_exits(info, args, kwargs, output) if info in self._seeded else None
+        return self._seeded_exits(info, args, kwargs, output)
 
     def _seeded_exits(
         self, info: ModuleInfo, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> Any:
-        self._seeded.pop(info).remove()
+        handle = self._seeded.pop(info, None)
+        if handle is None:
+            return output  # it was told of already
+        handle.remove()
         stack = self.threads.stack
         if info not in stack:
             return output
@@ -216,8 +219,6 @@ class ModuleStack:
         """It has been called. What it is to give."""
         if not self.is_attached:
             return self._tell_exit(info, info.path.count(".") + 1, args, kwargs, output)
-        if info not in self._seeded:
-            return output  # it was run eagerly, and its hook has told
         return self._seeded_exits(info, args, kwargs, output)
 
 

@@ -16,11 +16,11 @@ import torch
 
 from mezzotint_engine.opdebug.tensor_files import load_tensor
 from mezzotint_sdk.errors import BadInputError
+from mezzotint_sdk.run_traces import LEAST_ID, TRACE_IN_RUN, traces_of_runs
+from mezzotint_sdk.trace_alignment import uncompiled_path
 from mezzotint_sdk.trace_reader import TraceReader
 
 __all__ = ["OtherRuns"]
-
-_LEAST_ID = 4  # characters of a run's id that name it
 
 
 class OtherRuns:
@@ -28,6 +28,7 @@ class OtherRuns:
 
     def __init__(self, trace: Path) -> None:
         self._trace = trace
+        self._runs = trace.parents[len(TRACE_IN_RUN.parts)]
 
     def names(self, op_number: int, device: torch.device | None) -> Mapping[str, object]:
         """Functions for expressions at this op. Tensors come to `device`, where the op's own are."""
@@ -70,7 +71,7 @@ class OtherRuns:
                 )
             row = own.rows[op_number]
             site, mark = own.sites[row["site"]], own.marks[row["mark"]]
-            key = (site.op, _module(site.module), mark.image, mark.phase, mark.step)
+            key = (site.op, uncompiled_path(site.module), mark.image, mark.phase, mark.step)
             place = int(np.searchsorted(_alike(own, key), op_number))
         finally:
             own.close()
@@ -83,18 +84,11 @@ class OtherRuns:
             if not file.is_file():
                 raise BadInputError(f"There is no trace file {name}.")
             return file
-        inner = self._trace.relative_to(self._trace.parents[1])
-        runs = self._trace.parents[2]
-        found = []
-        if len(name) >= _LEAST_ID and runs.is_dir():
-            own = self._trace.parents[1].name
-            ids = {one.name for one in runs.iterdir()} - {own}
-            ids = {one for one in ids if one.startswith(name) or one.endswith(name)}
-            found = [runs / one / inner for one in ids if (runs / one / inner).is_file()]
+        found = [one for one in traces_of_runs(self._runs, name) if one != self._trace]
         if len(found) != 1:
             several = f"{len(found)} runs with a trace fit" if found else "No run that was debugged fits"
             raise BadInputError(
-                f"{several} {name!r}; give more of the id (at least {_LEAST_ID} characters), or a .mzt file."
+                f"{several} {name!r}; give more of the id (at least {LEAST_ID} characters), or a .mzt file."
             )
         return found[0]
 
@@ -111,12 +105,9 @@ def _opened(path: Path) -> TraceReader:
 def _alike(reader: TraceReader, key: tuple[str, str, int, str, int]) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Numbers of the ops with that name, module, picture, phase and step, in their order."""
     op, module, *place = key
-    sites = [n for n, site in enumerate(reader.sites) if site.op == op and _module(site.module) == module]
+    sites = [
+        n for n, site in enumerate(reader.sites) if site.op == op and uncompiled_path(site.module) == module
+    ]
     marks = [n for n, mark in enumerate(reader.marks) if [mark.image, mark.phase, mark.step] == place]
     rows = reader.rows
     return np.flatnonzero(np.isin(rows["site"], sites) & np.isin(rows["mark"], marks))
-
-
-def _module(path: str) -> str:
-    """Without what torch.compile puts into it."""
-    return ".".join(part for part in path.split(".") if part != "_orig_mod")

@@ -7,7 +7,7 @@ from typing import Any
 import diffusers
 
 from mezzotint_sdk.errors import BadInputError
-from mezzotint_sdk.scheduler_names import nearest_scheduler
+from mezzotint_sdk.scheduler_names import scheduler_hint
 
 __all__ = ["check_steps", "make_scheduler", "scheduler_names"]
 
@@ -35,9 +35,9 @@ def make_scheduler(own: Any, name: str) -> Any:
     known = scheduler_names(own)
     name = name or type(own).__name__
     if name not in known:
-        near = nearest_scheduler(name, known)
-        hint = f"did you mean {near}?" if near else f"it takes {', '.join(sorted(known))}."
-        raise BadInputError(f"The model does not take the scheduler {name[:80]!r}; {hint}")
+        raise BadInputError(
+            f"The model does not take the scheduler {name[:80]!r}; {scheduler_hint(name, known)}"
+        )
     # Its first steps by Runge-Kutta need four; without them (as Stable Diffusion ships it) any number goes.
     options = {"skip_prk_steps": True} if name == "PNDMScheduler" and name != type(own).__name__ else {}
     return known[name].from_config(own.config, **options)  # type: ignore[attr-defined]

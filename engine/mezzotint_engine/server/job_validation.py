@@ -11,7 +11,7 @@ from mezzotint_sdk.errors import BadInputError, ModelChangedError, NotFoundError
 from mezzotint_sdk.home import Home
 from mezzotint_sdk.job_spec import MAX_SEED, ImageValue, JobSpec
 from mezzotint_sdk.records import DeviceInfo, ModelRecord
-from mezzotint_sdk.scheduler_names import nearest_scheduler
+from mezzotint_sdk.scheduler_names import scheduler_hint
 
 __all__ = ["validated", "with_present_model"]
 
@@ -60,8 +60,7 @@ def _validated_one(spec: JobSpec, model: ModelRecord, home: Home, devices: Seque
                 f"{below} would do."
             )
     if spec.scheduler and model.schedulers and spec.scheduler not in model.schedulers:
-        near = nearest_scheduler(spec.scheduler, model.schedulers)
-        hint = f"did you mean {near}?" if near else f"it takes {', '.join(model.schedulers)}."
+        hint = scheduler_hint(spec.scheduler, model.schedulers)
         raise BadInputError(f"{model.name} takes no scheduler {spec.scheduler[:80]}; {hint}")
     if model.modes and spec.mode not in model.modes:
         raise BadInputError(f"{model.name} can't do {spec.mode}; it can do {', '.join(model.modes)}.")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from mezzotint_app.state.app_state import AppState
-from mezzotint_app.state.comparison_state import TRACE_IN_RUN, ComparisonState, comparable
+from mezzotint_app.state.comparison_state import ComparisonState, comparable
 from mezzotint_sdk import messages as m
 from mezzotint_sdk.errors import BadInputError, ErrorInfo
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from tests.app.app_records import progress, run_record, spec
 from tests.app.fake_engine_client import FakeEngineClient
 from tests.app.opdebug.trace_files import TraceMaker

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from mezzotint_engine.opdebug.debug_session import TRACE_FILE, DebugSession
+from mezzotint_engine.opdebug.debug_session import DebugSession
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_records import DebugPlan, Stop
 from mezzotint_sdk.errors import error_from_info
 from mezzotint_sdk.messages import DebugAnswered
 from mezzotint_sdk.records import ArrayRef
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from mezzotint_sdk.trace_reader import OpRow, TraceReader
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ class Debugged:
         return answer.reply
 
     def ops(self) -> list[OpRow]:
-        reader = TraceReader(self.folder / TRACE_FILE)
+        reader = TraceReader(self.folder / TRACE_IN_RUN)
         try:
             count = reader.follow()
             assert not reader.damage

@@ -35,13 +35,13 @@ def _one_thread() -> Any:
     torch.set_num_threads(before)
 
 
-def small_llama() -> LlamaForCausalLM:
+def small_llama(layers: int = 3) -> LlamaForCausalLM:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=200,
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=3,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=64,

@@ -16,16 +16,17 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from mezzotint_engine.models.residency import ModelResidency
 from mezzotint_engine.opdebug import debug_session
-from mezzotint_engine.opdebug.capture import OpEvent
-from mezzotint_engine.opdebug.debug_session import MAX_FAILURES_TOLD, TRACE_FILE, DebugSession
+from mezzotint_engine.opdebug.debug_session import MAX_FAILURES_TOLD
 from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_records import DebugPlan, TensorView
 from mezzotint_sdk.errors import BadInputError
 from mezzotint_sdk.messages import JobCancelled, JobFailed
+from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from mezzotint_sdk.trace_reader import TraceReader
 from mezzotint_sdk.trace_records import OpFlags
 from tests.engine.opdebug.debugged_job import DebuggedJob, at
+from tests.engine.opdebug.run_witness import RunWitness
 
 NEVER = DebugPlan(stop_at="never")
 
@@ -80,7 +81,7 @@ def test_without_a_plan_nothing_is_installed(job: Any, plain: bytes, monkeypatch
     monkeypatch.setattr(torch.nn.Module, "register_forward_hook", forbidden)
     with job() as run:
         assert run.pixels() == plain
-    assert not (run.folder / TRACE_FILE).exists()
+    assert not (run.folder / TRACE_IN_RUN).exists()
 
 
 @pytest.mark.parametrize("record", ["nothing", "descriptors", "statistics"])
@@ -93,7 +94,7 @@ def test_recording_changes_no_pixel(job: Any, plain: bytes, record: Any) -> None
 def test_the_trace_holds_every_op_with_its_module_and_line(job: Any) -> None:
     with job(DebugPlan(stop_at="never", record="statistics")) as run:
         run.pixels()
-    trace = TraceReader(run.folder / TRACE_FILE)
+    trace = TraceReader(run.folder / TRACE_IN_RUN)
     count = trace.follow()
     assert not trace.damage
     assert count > 2000
@@ -285,7 +286,7 @@ def test_edits_and_skips_change_the_picture_and_are_noted(job: Any, plain: bytes
         shown = run.ask(dm.LookAtTensor(name="out")).look
         assert (shown.statistics.minimum, shown.statistics.maximum) == (0.0, 0.0)
         assert run.finish() != plain
-    trace = TraceReader(run.folder / TRACE_FILE)
+    trace = TraceReader(run.folder / TRACE_IN_RUN)
     trace.follow()
     assert "skipped" in trace.notes[stop.place.op_number]
     trace.close()
@@ -317,40 +318,8 @@ def test_inputs_are_edited_before_an_op_and_at_the_entry_of_a_module(job: Any, p
             assert run.finish() != plain
 
 
-class _Witness:
-    """Keeps what every op of the run itself gave, to be compared with what a look back finds."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.outputs: dict[int, list[torch.Tensor]] = {}
-        ran, refresh = DebugSession.op_ran, DebugSession._refresh
-
-        def op_ran(session: DebugSession, event: OpEvent) -> Any:
-            out = ran(session, event)
-            given = event.outputs if not isinstance(out, torch.Tensor) else [out]
-            self.outputs[event.number] = [one.clone() for one in given]
-            return out
-
-        def each(session: DebugSession) -> None:
-            refresh(session)
-            session.wants_each = True
-
-        monkeypatch.setattr(DebugSession, "op_ran", op_ran)
-        monkeypatch.setattr(DebugSession, "_refresh", each)
-
-    def agrees(self, number: int, found: list[torch.Tensor]) -> bool:
-        known = self.outputs[number]
-        return len(known) == len(found) and all(
-            one.dtype == other.dtype and one.shape == other.shape and _bits(one) == _bits(other)
-            for one, other in zip(known, found, strict=True)
-        )
-
-
-def _bits(tensor: torch.Tensor) -> bytes:
-    return tensor.detach().contiguous().numpy().tobytes()
-
-
 def _look_back_at(count: int, job: Any, plain: bytes, monkeypatch: pytest.MonkeyPatch, *, edit: bool) -> None:
-    witness = _Witness(monkeypatch)
+    witness = RunWitness(monkeypatch)
     points = [at(phase="decode")]
     if edit:
         points.append(at(op="aten.conv2d*", step=1, ignore=3, temporary=True))
@@ -403,7 +372,7 @@ def test_stepping_back_to_a_hundred_random_ops(
 def test_a_look_back_steps_forward_and_a_past_tensor_is_looked_at_from_the_present(
     job: Any, plain: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    witness = _Witness(monkeypatch)
+    witness = RunWitness(monkeypatch)
     with job(DebugPlan(stop_at="never", breakpoints=(at(step=2),))) as run:
         present = run.stop().place.op_number
         past = run.go("back", count=30)
@@ -490,7 +459,7 @@ def test_a_failure_of_the_debugger_is_told_and_the_run_goes_on(
     told = run.reports(dm.CaptureFailed)
     assert 0 < len(told) <= MAX_FAILURES_TOLD
     assert "planted" in told[0].error.message
-    trace = TraceReader(run.folder / TRACE_FILE)
+    trace = TraceReader(run.folder / TRACE_IN_RUN)
     count = trace.follow()
     marked = [number for number in range(count) if trace.rows[number]["flags"] & OpFlags.CAPTURE_FAILED]
     assert told[0].op_number == marked[0]  # the table's rows are the ops' numbers, also after a failure
@@ -537,7 +506,7 @@ def test_modules_source_watches_and_saved_tensors(job: Any, tmp_path: Path) -> N
 def test_only_the_window_of_steps_is_recorded(job: Any, plain: bytes) -> None:
     with job(DebugPlan(stop_at="never", first_step=1, last_step=2)) as run:
         assert run.pixels() == plain
-    trace = TraceReader(run.folder / TRACE_FILE)
+    trace = TraceReader(run.folder / TRACE_IN_RUN)
     trace.follow()
     steps = {trace.marks[row["mark"]].step for row in trace.rows}
     assert steps == {-1, 1, 2}
@@ -548,7 +517,7 @@ def test_only_the_window_of_steps_is_recorded(job: Any, plain: bytes) -> None:
 def test_values_of_chosen_ops_go_to_the_trace_within_a_budget(job: Any, plain: bytes) -> None:
     with job(DebugPlan(stop_at="never", keep_ops="aten.conv2d", trace_bytes=100_000)) as run:
         assert run.pixels() == plain
-    trace = TraceReader(run.folder / TRACE_FILE)
+    trace = TraceReader(run.folder / TRACE_IN_RUN)
     trace.follow()
     kept = trace.saved_tensors
     assert kept

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
-from mezzotint_engine.opdebug.capture import OpEvent
 from mezzotint_engine.opdebug.debug_session import DebugSession
 from mezzotint_engine.opdebug.look_back import denoiser_of
 from mezzotint_engine.opdebug.text_ladder import generate_under
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_records import Breakpoint, DebugPlan
 from mezzotint_sdk.errors import BadInputError
+from tests.engine.opdebug.run_witness import RunWitness
 from tests.engine.opdebug.session_host import Debugged
+from tests.engine.opdebug.test_any_model import small_llama
 
 PROMPT = torch.arange(1, 9)[None]
 TOKENS = 6
@@ -37,17 +38,7 @@ def _one_thread() -> Any:
 
 @pytest.fixture(scope="module")
 def model() -> LlamaForCausalLM:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=200,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-    )
-    return LlamaForCausalLM(config).eval()
+    return small_llama(layers=2)
 
 
 def plain(model: LlamaForCausalLM, settings: dict[str, Any]) -> Tensor:
@@ -60,38 +51,6 @@ def under(model: LlamaForCausalLM, settings: dict[str, Any]) -> Any:
         return generate_under(session, model, PROMPT, max_new_tokens=TOKENS, **settings)
 
     return work
-
-
-class Reference:
-    """What every op of the run itself gave."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.outputs: dict[int, list[Tensor]] = {}
-        ran, refresh = DebugSession.op_ran, DebugSession._refresh
-
-        def op_ran(session: DebugSession, event: OpEvent) -> Any:
-            out = ran(session, event)
-            given = [out] if isinstance(out, Tensor) else event.outputs
-            self.outputs[event.number] = [one.clone() for one in given]
-            return out
-
-        def each(session: DebugSession) -> None:
-            refresh(session)
-            session.wants_each = True
-
-        monkeypatch.setattr(DebugSession, "op_ran", op_ran)
-        monkeypatch.setattr(DebugSession, "_refresh", each)
-
-    def agrees(self, number: int, found: list[Tensor]) -> bool:
-        known = self.outputs[number]
-        return len(known) == len(found) and all(
-            one.dtype == other.dtype and one.shape == other.shape and _bits(one) == _bits(other)
-            for one, other in zip(known, found, strict=True)
-        )
-
-
-def _bits(tensor: Tensor) -> bytes:
-    return tensor.detach().contiguous().numpy().tobytes()
 
 
 def at(**conditions: Any) -> Breakpoint:
@@ -159,7 +118,7 @@ def look_back_at(
     *,
     edit: bool,
 ) -> None:
-    reference = Reference(monkeypatch)
+    reference = RunWitness(monkeypatch)
     last = at(op="aten.argmax*" if settings is GREEDY else "aten.multinomial*", step=TOKENS - 1)
     points = [last]
     if edit:
@@ -231,7 +190,7 @@ def test_the_end_of_the_first_token_is_dispatched_as_it_was(tmp_path: Path, mode
 def test_a_tensor_of_an_earlier_token_is_looked_at_from_the_present(
     tmp_path: Path, model: LlamaForCausalLM, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reference = Reference(monkeypatch)
+    reference = RunWitness(monkeypatch)
     debugged = started(tmp_path, model, SAMPLED, at(op="aten.multinomial*", step=3))
     debugged.stop()
     first = next(number for number, outs in reference.outputs.items() if outs and outs[0].shape == (1, 8, 32))

@@ -34,6 +34,17 @@ class CompiledRegions:
         self.paths = tuple(info.path for info, _ in self._compiled)
         self._in_place = {info.path for info, module in self._compiled if _is_in_place(module)}
 
+    @property
+    def note(self) -> str:
+        """What the user is to know of them, as a sentence; "" where nothing is compiled."""
+        if not self.paths:
+            return ""
+        names = ", ".join(self.paths[:5])
+        return (
+            f"{names} is compiled and so is seen at its borders only, unless it is run eagerly "
+            f"('eager {self.paths[0]}' in the console)."
+        )
+
     def attach(self) -> None:
         if self._undo:
             return

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
@@ -35,6 +34,7 @@ from mezzotint_engine.opdebug.memory_snapshot import MemorySnapshots
 from mezzotint_engine.opdebug.module_stack import ModuleInfo, ModuleStack
 from mezzotint_engine.opdebug.op_recorder import OpRecorder
 from mezzotint_engine.opdebug.other_runs import OtherRuns
+from mezzotint_engine.opdebug.own_failures import OwnFailures
 from mezzotint_engine.opdebug.run_stops import RunStops
 from mezzotint_engine.opdebug.session_commands import SessionCommands
 from mezzotint_engine.opdebug.site_breakpoints import SiteBreakpoints
@@ -51,9 +51,7 @@ from mezzotint_sdk.errors import BadInputError, InternalError
 from mezzotint_sdk.run_traces import TRACE_IN_RUN
 from mezzotint_sdk.trace_records import LadderMark, OpSite, TraceHeader
 
-__all__ = ["MAX_FAILURES_TOLD", "DebugSession"]
-
-MAX_FAILURES_TOLD = 20  # of the debugger's own, in one run
+__all__ = ["DebugSession"]
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +90,7 @@ class DebugSession:
         self._breakpoints = SiteBreakpoints(self.book, self.ladder, host.report, self._refresh)
         self._stops = RunStops(self)
         self._lock = threading.RLock()
-        self._failures = 0
+        self._own_failures = OwnFailures(host.report, self._note)
         self.stopped_by_user = False
         self._failed_errors: set[int] = set()
         self._job_thread = 0
@@ -176,7 +174,7 @@ class DebugSession:
         except PASSED_ON:
             raise
         except Exception as error:
-            self._own_failure(error, -1)
+            self._own_failures.tell(error, -1)
 
     # --- what clients ask: the control thread -------------------------------------------------------------
 
@@ -261,16 +259,7 @@ class DebugSession:
             self.travel.keep(self._capture)
         self.regions.attach()
         self._refresh()
-        self.host.report(dm.Armed(trace=str(self.trace), note=self._note_on_compiled()))
-
-    def _note_on_compiled(self) -> str:
-        if not self.regions.paths:
-            return ""
-        names = ", ".join(self.regions.paths[:5])
-        return (
-            f"{names} is compiled and so is seen at its borders only, unless it is run eagerly "
-            f"('eager {self.regions.paths[0]}' in the console)."
-        )
+        self.host.report(dm.Armed(trace=str(self.trace), note=self.regions.note))
 
     def _take_off(self) -> None:
         self._border_hooks.detach()
@@ -374,20 +363,7 @@ class DebugSession:
             )
 
     def capture_failed(self, number: int, error: Exception) -> None:
-        self._own_failure(error, number)
-
-    def _own_failure(self, error: Exception, number: int) -> None:
-        self._failures += 1
-        if self._failures > MAX_FAILURES_TOLD:
-            return  # the same at each op, most likely: a log of millions of lines helps nobody
-        _log.warning("The op debugger failed at op %d; the run goes on.", number, exc_info=error)
-        told = InternalError(
-            f"The debugger failed at op {number} ({type(error).__name__}: {error}); the run goes on.",
-            "".join(traceback.format_exception(error)),
-        )
-        if self._recorder is not None:
-            self._recorder.note(max(number, 0), f"capture failed: {error}")
-        self.host.report(dm.CaptureFailed(error=told.info(), op_number=number))
+        self._own_failures.tell(error, number)
 
     def op_begins(self, event: OpEvent) -> bool:
         found = self._breakpoints.before(event)
@@ -451,7 +427,7 @@ class DebugSession:
         except PASSED_ON:
             raise
         except Exception as error:
-            self._own_failure(error, self.op_count)
+            self._own_failures.tell(error, self.op_count)
             return None
 
     def _at_border(self, info: ModuleInfo, depth: int, inputs: Any, output: Any, entering: bool) -> Any:
@@ -514,5 +490,9 @@ class DebugSession:
     def edited(self, number: int, what: str) -> None:
         """The run's record is to say that it was touched."""
         self.touched = True
+        self._note(max(number, 0), what)
+
+    def _note(self, number: int, what: str) -> None:
+        """In the trace, where there is one."""
         if self._recorder is not None:
-            self._recorder.note(max(number, 0), what)
+            self._recorder.note(number, what)

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
 
 from mezzotint_engine.models.residency import ModelResidency
 from mezzotint_engine.opdebug import debug_session
-from mezzotint_engine.opdebug.debug_session import MAX_FAILURES_TOLD
+from mezzotint_engine.opdebug.own_failures import MAX_FAILURES_TOLD
 from mezzotint_engine.worker.job_runner import JobRunner
 from mezzotint_sdk import debug_messages as dm
 from mezzotint_sdk.debug_records import DebugPlan, TensorView
